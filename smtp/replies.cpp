@@ -1,0 +1,118 @@
+#include "smtp/replies.hpp"
+
+#include <array>
+
+#include "core/base/text.hpp"
+
+namespace gatepost::smtp {
+namespace {
+
+constexpr Enhanced none{};
+
+constexpr std::array texts{
+    Text{Say::banner, "ok.banner", 220, none, "{} ESMTP Gatepost"},
+    Text{Say::helo, "ok.helo", 250, none, "{}"},
+    Text{Say::mail_ok, "ok.mail", 250, {2, 1, 0}, "sender ok"},
+    Text{Say::rcpt_ok, "ok.rcpt", 250, {2, 1, 5}, "recipient ok"},
+    Text{Say::data_go, "ok.data", 354, none, "go ahead, end with a line of a single dot"},
+    Text{Say::chunk_ok, "ok.chunk", 250, {2, 0, 0}, "{} octets received"},
+    Text{Say::delivered, "ok.delivered", 250, {2, 0, 0}, "delivered [{}]"},
+    Text{Say::discarded, "ok.discarded", 250, {2, 0, 0}, "accepted [{}]"},
+    Text{Say::reset, "ok.reset", 250, {2, 0, 0}, "reset"},
+    Text{Say::noop, "ok.noop", 250, {2, 0, 0}, "ok"},
+    Text{Say::vrfy, "ok.vrfy", 252, {2, 5, 0}, "cannot verify here; send mail and see whether the recipient is taken"},
+    Text{Say::help, "ok.help", 214, {2, 0, 0}, "this is a mail exchanger; it speaks RFC 5321 and takes mail for its own domains only"},
+    Text{Say::starttls_go, "ok.starttls", 220, {2, 0, 0}, "begin TLS"},
+    Text{Say::bye, "ok.bye", 221, {2, 0, 0}, "goodbye"},
+
+    Text{Say::unknown_command, "protocol.unknown_command", 500, {5, 5, 1}, "command not recognised"},
+    Text{Say::not_implemented, "protocol.not_implemented", 502, {5, 5, 1}, "{} is not offered here"},
+    Text{Say::auth_not_offered, "protocol.auth_not_offered", 502, {5, 5, 1}, "AUTH is not offered: this server takes mail for its own domains, it is not for submission"},
+    Text{Say::not_smtp, "protocol.not_smtp", 554, {5, 5, 0}, "this is an SMTP server; closing the connection"},
+    Text{Say::line_too_long, "protocol.line_too_long", 500, {5, 5, 2}, "command line longer than {} octets"},
+    Text{Say::bare_newline_command, "protocol.bare_newline_command", 500, {5, 5, 2}, "command lines end with CR LF; this one holds a bare CR, a bare LF or NUL"},
+    Text{Say::bad_arguments, "protocol.bad_arguments", 501, {5, 5, 4}, "cannot understand the arguments of {}"},
+    Text{Say::helo_first, "protocol.helo_first", 503, {5, 5, 1}, "say EHLO first"},
+    Text{Say::mail_first, "protocol.mail_first", 503, {5, 5, 1}, "say MAIL first"},
+    Text{Say::nested_mail, "protocol.nested_mail", 503, {5, 5, 1}, "a transaction is open already; end it or say RSET"},
+    Text{Say::rcpt_first, "protocol.rcpt_first", 503, {5, 5, 1}, "say RCPT first"},
+    Text{Say::all_rcpts_refused, "protocol.all_rcpts_refused", 554, {5, 5, 1}, "no recipient was accepted"},
+    Text{Say::some_rcpts_deferred, "protocol.some_rcpts_deferred", 451, {4, 5, 1}, "no recipient was accepted, but some may be later"},
+    Text{Say::data_after_bdat, "protocol.data_after_bdat", 503, {5, 5, 1}, "this message began with BDAT; DATA cannot end it"},
+    Text{Say::tls_already, "protocol.tls_already", 503, {5, 5, 1}, "TLS is in use already"},
+    Text{Say::bad_helo, "protocol.bad_helo", 501, {5, 5, 4}, "{} wants a host name or an address literal"},
+    Text{Say::bad_reverse_path, "protocol.bad_reverse_path", 501, {5, 1, 7}, "cannot understand the sender address"},
+    Text{Say::bad_reverse_domain, "protocol.bad_reverse_domain", 501, {5, 1, 7}, "the domain of the sender address is malformed"},
+    Text{Say::reverse_path_too_long, "protocol.reverse_path_too_long", 501, {5, 1, 7}, "the sender address is longer than 254 octets"},
+    Text{Say::bad_forward_path, "protocol.bad_forward_path", 501, {5, 1, 3}, "cannot understand the recipient address"},
+    Text{Say::bad_forward_domain, "protocol.bad_forward_domain", 501, {5, 1, 3}, "the domain of the recipient address is malformed"},
+    Text{Say::forward_path_too_long, "protocol.forward_path_too_long", 501, {5, 1, 3}, "the recipient address is longer than 254 octets"},
+    Text{Say::needs_smtputf8, "protocol.needs_smtputf8", 553, {5, 6, 7}, "an address that is not ASCII needs SMTPUTF8"},
+    Text{Say::unknown_parameter, "protocol.unknown_parameter", 555, {5, 5, 4}, "parameter {} is not offered here"},
+    Text{Say::bad_parameter, "protocol.bad_parameter", 501, {5, 5, 4}, "cannot understand the parameter {}"},
+    Text{Say::pipelining, "protocol.pipelining", 554, {5, 5, 0}, "you sent more before you could know our answer to {} (RFC 2920); closing the connection"},
+    Text{Say::proxy_unexpected, "protocol.proxy_unexpected", 554, {5, 5, 0}, "a PROXY header from an address that is not a known load balancer; closing the connection"},
+
+    Text{Say::message_too_big, "message.too_big", 552, {5, 3, 4}, "the message is larger than {} octets"},
+    Text{Say::header_too_big, "message.header_too_big", 552, {5, 3, 4}, "the message's header is larger than {} octets"},
+    Text{Say::too_many_received, "message.loop", 554, {5, 4, 6}, "more than {} Received fields: this message goes round in a loop"},
+    Text{Say::contains_nul, "message.nul", 554, {5, 6, 0}, "the message contains NUL"},
+    Text{Say::bare_newline, "message.bare_newline", 550, {5, 6, 11}, "the message contains a bare CR or LF; lines end with CR LF"},
+
+    Text{Say::too_many_recipients, "limit.recipients", 452, {4, 5, 3}, "too many recipients; send the others in another transaction"},
+    Text{Say::too_many_errors, "limit.errors", 421, {4, 7, 0}, "too many errors; closing the connection"},
+    Text{Say::too_many_messages, "limit.messages", 421, {4, 7, 0}, "enough messages in one connection; please connect again"},
+    Text{Say::timeout, "limit.timeout", 421, {4, 4, 2}, "nothing came for too long; closing the connection"},
+    Text{Say::session_too_long, "limit.session_time", 421, {4, 4, 2}, "this connection has lasted long enough; please connect again"},
+    Text{Say::too_slow, "limit.too_slow", 421, {4, 4, 2}, "the message comes too slowly; closing the connection"},
+    Text{Say::overload, "limit.overload", 421, {4, 3, 2}, "too busy at the moment; please try again later"},
+    Text{Say::shutting_down, "limit.shutting_down", 421, {4, 3, 2}, "going down; please connect again"},
+    Text{Say::no_memory, "limit.memory", 452, {4, 3, 1}, "no room for the message at the moment; please try again later"},
+    Text{Say::tls_unavailable, "limit.tls_unavailable", 454, {4, 7, 0}, "TLS is not available at the moment"},
+    Text{Say::tls_failed, "limit.tls_failed", 421, {4, 7, 0}, "the TLS handshake failed"},
+
+    Text{Say::relaying_denied, "rcpt.relaying_denied", 550, {5, 7, 1}, "<{}>: this server does not take mail for {}"},
+    Text{Say::unknown_recipient, "rcpt.unknown", 550, {5, 1, 1}, "<{}>: there is no such recipient here"},
+    Text{Say::directory_unavailable, "rcpt.directory_unavailable", 451, {4, 3, 0}, "<{}>: recipients cannot be checked at the moment; please try again later"},
+    Text{Say::other_route, "rcpt.other_route", 452, {4, 5, 3}, "<{}>: this recipient's server is another one; send it in another transaction"},
+    Text{Say::other_policy, "rcpt.other_policy", 452, {4, 5, 3}, "<{}>: this recipient has other rules; send it in another transaction"},
+    Text{Say::access_denied, "access.denied", 550, {5, 7, 1}, "{}"},
+    Text{Say::access_deferred, "access.deferred", 451, {4, 7, 1}, "{}"},
+    Text{Say::suspect_turn, "rcpt.suspect_turn", 452, {4, 5, 3}, "<{}>: not with this many recipients at once; please send it again"},
+    Text{Say::remembered_refusal, "rcpt.remembered_refusal", 550, none, "<{}>: {}"},
+    Text{Say::remembered_deferral, "rcpt.remembered_deferral", 451, none, "<{}>: {}"},
+    Text{Say::check_unavailable, "check.unavailable", 451, {4, 7, 1}, "a check of this message ({}) cannot be made at the moment; please try again later"},
+
+    Text{Say::backend_down, "relay.down", 451, {4, 4, 1}, "the mail server behind this one cannot be reached; please try again later"},
+    Text{Say::backend_lost, "relay.lost", 451, {4, 4, 2}, "the mail server behind this one closed the connection; please try again later"},
+    Text{Say::backend_timeout, "relay.timeout", 451, {4, 4, 2}, "the mail server behind this one did not answer in time; please try again later"},
+    Text{Say::outcome_unknown, "relay.outcome_unknown", 451, {4, 4, 2}, "the mail server behind this one has the message but did not say what became of it; please try again later"},
+    Text{Say::split_recipients, "relay.split", 451, {4, 3, 0}, "the mail server behind this one refused some of the recipients; nothing was delivered yet, please try again"},
+    Text{Say::suspects_noted, "relay.suspects", 451, {4, 3, 0}, "the mail server behind this one refused one of the recipients without naming it; please try again"},
+    Text{Say::capability_lost, "relay.capability_lost", 451, {4, 3, 3}, "the mail server behind this one does not offer {} at the moment; please try again later"},
+    Text{Say::backend_refused, "relay.refused", 554, none, "the mail server behind this one said: {}"},
+    Text{Say::backend_deferred, "relay.deferred", 451, none, "the mail server behind this one said: {}"},
+    Text{Say::relay_failed, "relay.failed", 451, {4, 3, 0}, "the message could not be handed on; please try again later"},
+};
+
+}  // namespace
+
+std::span<const Text> all_texts() { return texts; }
+
+const Text& text_of(Say say) { return texts[static_cast<std::size_t>(say)]; }
+
+Reply reply(Say say, std::initializer_list<std::string_view> arguments) {
+  const auto& text = text_of(say);
+  const auto* argument = arguments.begin();
+  std::string out;
+  std::string_view rest = text.text;
+  for (auto at = rest.find("{}"); at != std::string_view::npos; at = rest.find("{}")) {
+    out.append(rest.substr(0, at));
+    if (argument != arguments.end()) out.append(base::reply_safe(*argument++, 400));
+    rest.remove_prefix(at + 2);
+  }
+  out.append(rest);
+  return Reply(text.code, text.enhanced, text.token, std::move(out));
+}
+
+}  // namespace gatepost::smtp

@@ -1,0 +1,49 @@
+// Every text we say in SMTP, in one table (replies.cpp), documented in docs/replies.md.
+#pragma once
+
+#include <initializer_list>
+#include <span>
+#include <string_view>
+
+#include "smtp/reply.hpp"
+
+namespace gatepost::smtp {
+
+/// One enumerator per text.
+enum class Say : std::uint8_t {
+  // Going on
+  banner, helo, mail_ok, rcpt_ok, data_go, chunk_ok, delivered, discarded, reset, noop, vrfy, help, starttls_go, bye,
+  // Protocol: what the client wrote
+  unknown_command, not_implemented, auth_not_offered, not_smtp, line_too_long, bare_newline_command, bad_arguments,
+  helo_first, mail_first, nested_mail, rcpt_first, all_rcpts_refused, some_rcpts_deferred, data_after_bdat, tls_already,
+  bad_helo, bad_reverse_path, bad_reverse_domain, reverse_path_too_long, bad_forward_path, bad_forward_domain,
+  forward_path_too_long, needs_smtputf8, unknown_parameter, bad_parameter, pipelining, proxy_unexpected,
+  // Protocol: the message
+  message_too_big, header_too_big, too_many_received, contains_nul, bare_newline,
+  // Limits
+  too_many_recipients, too_many_errors, too_many_messages, timeout, session_too_long, too_slow, overload, shutting_down,
+  no_memory, tls_unavailable, tls_failed,
+  // Policy
+  relaying_denied, unknown_recipient, directory_unavailable, other_route, other_policy, access_denied, access_deferred,
+  suspect_turn, remembered_refusal, remembered_deferral, check_unavailable,
+  // Relay
+  backend_down, backend_lost, backend_timeout, outcome_unknown, split_recipients, suspects_noted, capability_lost,
+  backend_refused, backend_deferred, relay_failed,
+};
+
+struct Text {
+  Say say;
+  std::string_view token;     ///< in logs and metrics: "rcpt.unknown"
+  std::uint16_t code;
+  Enhanced enhanced;
+  std::string_view text;      ///< {} stands for an argument
+};
+
+/// The whole table, in the order of Say.
+std::span<const Text> all_texts();
+const Text& text_of(Say say);
+
+/// The reply for a text; arguments replace {} one after the other, sanitised with base::reply_safe().
+Reply reply(Say say, std::initializer_list<std::string_view> arguments = {});
+
+}  // namespace gatepost::smtp
