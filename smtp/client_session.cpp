@@ -65,8 +65,13 @@ ClientSession::Action ClientSession::transact(const Envelope& envelope) {
   replies_ = {};
   rcpts_sent_ = 0;
   data_sent_ = false;
-  append_mail(output_, envelope, extensions_);
   state_ = State::mail;
+  if (needs_reset_) {
+    output_.append("RSET\r\n");
+    state_ = State::rset;
+    if (!extensions_.has(Extension::pipelining)) return Action::read;
+  }
+  append_mail(output_, envelope, extensions_);
   if (!extensions_.has(Extension::pipelining)) return Action::read;
   for (const auto& recipient : envelope.recipients) append_rcpt(output_, recipient, extensions_);
   rcpts_sent_ = envelope.recipients.size();
@@ -83,16 +88,9 @@ ClientSession::Action ClientSession::body_sent() {
   return Action::read;
 }
 
-ClientSession::Action ClientSession::reset() {
-  output_.append("RSET\r\n");
-  state_ = State::rset;
-  return Action::read;
-}
-
-ClientSession::Action ClientSession::quit() {
+void ClientSession::quit() {
   output_.append("QUIT\r\n");
-  state_ = State::quit;
-  return Action::read;
+  state_ = State::closed;
 }
 
 ClientSession::Action ClientSession::tls_started() {
@@ -148,12 +146,18 @@ ClientSession::Action ClientSession::take(BackendReply reply) {
       replies_.dot = std::move(reply);
       return finish(!taken);
     }
+    case State::sending:
+      // It would not hear the message out. The connection is of no use afterwards, but the answer counts.
+      if (reply.code < 400) return fail("the server spoke out of turn: " + base::printable(reply.line()));
+      if (!closing_) replies_.dot = std::move(reply);
+      closing_ = true;
+      return finish(false);
     case State::rset:
       if (!reply.positive()) return fail("the server refused RSET: " + base::printable(reply.line()));
       needs_reset_ = false;
-      state_ = State::idle;
-      return Action::ready;
-    case State::quit: state_ = State::closed; return Action::close;
+      state_ = State::mail;
+      if (!extensions_.has(Extension::pipelining)) append_mail(output_, *envelope_, extensions_);
+      return Action::read;
     default: return fail("the server spoke out of turn: " + base::printable(reply.line()));
   }
 }

@@ -2,9 +2,10 @@
 //
 //   greet()                 -> read ... start_tls ... ready
 //   transact(envelope)      -> read ... body, then body_sent() -> read ... done
-//   reset(), quit()         -> read ... ready / close
+//   quit()                  -> write output(), then close without waiting
 //
-// output() is to be written before each read.
+// output() is to be written before each read. After a transaction that did not end in 2xx to the dot, RSET goes
+// out in front of the next one, so that the sender need not wait for it.
 #pragma once
 
 #include <optional>
@@ -52,7 +53,7 @@ class ClientSession {
     start_tls,  ///< do the handshake, then tls_started()
     ready,      ///< a transaction may begin
     body,       ///< write the message and the dot, then body_sent()
-    done,       ///< the transaction is over: see replies(), needs_reset()
+    done,       ///< the transaction is over: see replies()
     close,      ///< close the connection: see failure()
   };
 
@@ -61,8 +62,7 @@ class ClientSession {
   Action greet();
   Action transact(const Envelope& envelope);
   Action body_sent();
-  Action reset();
-  Action quit();
+  void quit();
 
   /// Consumes all of `input`. Bytes that come when nothing was asked for end the connection.
   Action feed(std::string_view input);
@@ -72,8 +72,6 @@ class ClientSession {
   TransactionReplies& replies() { return replies_; }
   const Extensions& extensions() const { return extensions_; }
   bool encrypted() const { return encrypted_; }
-  /// The transaction did not end with 2xx to the dot, so that RSET must come before the next one.
-  bool needs_reset() const { return needs_reset_; }
   /// Why the connection is of no use; for people.
   const std::string& failure() const { return failure_; }
   /// The server is leaving (421): whatever it answered, the connection ends.
@@ -90,7 +88,7 @@ class ClientSession {
     data,      ///< DATA sent
     sending,   ///< 354 came
     dot,       ///< waiting for the answer to the message
-    rset, quit,
+    rset,      ///< RSET sent in front of a transaction
     closed,
   };
   Action take(BackendReply reply);

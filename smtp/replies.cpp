@@ -82,6 +82,8 @@ constexpr std::array texts{
     Text{Say::remembered_refusal, "rcpt.remembered_refusal", 550, none, "<{}>: {}"},
     Text{Say::remembered_deferral, "rcpt.remembered_deferral", 451, none, "<{}>: {}"},
     Text{Say::check_unavailable, "check.unavailable", 451, {4, 7, 1}, "a check of this message ({}) cannot be made at the moment; please try again later"},
+    Text{Say::score_refused, "policy.score", 550, {5, 7, 1}, "refused for what several checks found together: {}"},
+    Text{Say::score_deferred, "policy.score_deferred", 451, {4, 7, 1}, "deferred for what several checks found together: {}"},
 
     Text{Say::backend_down, "relay.down", 451, {4, 4, 1}, "the mail server behind this one cannot be reached; please try again later"},
     Text{Say::backend_lost, "relay.lost", 451, {4, 4, 2}, "the mail server behind this one closed the connection; please try again later"},

@@ -25,7 +25,7 @@ enum class Say : std::uint8_t {
   no_memory, tls_unavailable, tls_failed,
   // Policy
   relaying_denied, unknown_recipient, directory_unavailable, other_route, other_policy, access_denied, access_deferred,
-  suspect_turn, remembered_refusal, remembered_deferral, check_unavailable,
+  suspect_turn, remembered_refusal, remembered_deferral, check_unavailable, score_refused, score_deferred,
   // Relay
   backend_down, backend_lost, backend_timeout, outcome_unknown, split_recipients, suspects_noted, capability_lost,
   backend_refused, backend_deferred, relay_failed,

@@ -109,7 +109,7 @@ Step ServerSession::helo_decided(Decision decision) {
     if (!offered_.has(extension)) continue;
     lines.emplace_back(extension_names[i]);
     if (extension == Extension::size) lines.back() += " " + std::to_string(size_limit());
-    if (extension == Extension::limits) lines.back() += " RCPTMAX=" + std::to_string(settings_.options.max_recipients);
+    if (extension == Extension::limits) lines.back() += " RCPTMAX=" + std::to_string(recipient_limit());
   }
   for (std::size_t i = 0; i < lines.size(); ++i) {
     output_.append(i + 1 == lines.size() ? "250 " : "250-").append(lines[i]).append("\r\n");
@@ -158,7 +158,7 @@ Step ServerSession::run_rcpt(const CommandLine& line) {
   }
   transaction_->record.stage = Stage::rcpt;
   transaction_->candidate = {std::move(parsed.value.path.mailbox), std::move(parsed.value.dsn)};
-  if (transaction_->accepted.size() >= static_cast<std::size_t>(settings_.options.max_recipients)) {
+  if (transaction_->accepted.size() >= recipient_limit()) {
     return rcpt_decided(Decision::refuse(reply(Say::too_many_recipients)));
   }
   return {Action::consult, Stage::rcpt};
@@ -462,6 +462,11 @@ void ServerSession::hung_up() {
 std::uint64_t ServerSession::size_limit() const {
   const auto own = settings_.options.max_message_size.bytes;
   return offered_.max_size > 0 ? std::min(own, offered_.max_size) : own;
+}
+
+std::size_t ServerSession::recipient_limit() const {
+  const auto own = static_cast<std::size_t>(settings_.options.max_recipients);
+  return offered_.rcpt_max > 0 ? std::min<std::size_t>(own, offered_.rcpt_max) : own;
 }
 
 void ServerSession::say(Reply reply) {

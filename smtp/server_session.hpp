@@ -228,6 +228,7 @@ class ServerSession {
   Step chunk_complete();
   const ContentFlaws& flaws() const;
   std::uint64_t size_limit() const;
+  std::size_t recipient_limit() const;
 
   void say(Reply reply);
   void say(Say what) { say(reply(what)); }

@@ -54,4 +54,21 @@ class Deadline {
   Waiter* waiter_ = nullptr;
 };
 
+/// For a while, a nearer limit than the one set: a step that may not use up the whole budget.
+class NearerDeadline {
+ public:
+  NearerDeadline(Deadline& deadline, base::Instant limit) : deadline_(deadline), outer_(deadline.when()) {
+    if (limit < outer_) deadline_.set(limit);
+  }
+  /// Restores the outer limit. If only the nearer one ran out, the interruption is forgotten.
+  void restore(base::Instant now) {
+    deadline_.set(outer_);
+    if (deadline_.interrupted() == Interrupt::expired && now < outer_) deadline_.clear();
+  }
+
+ private:
+  Deadline& deadline_;
+  base::Instant outer_;
+};
+
 }  // namespace gatepost::net

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "core/base/ip.hpp"
@@ -53,11 +54,15 @@ class Stream : private Waiter {
   virtual IoResult write(std::span<const iovec> parts) = 0;
   /// Goes on with the TLS handshake; a stream without TLS is done at once.
   virtual IoResult handshake() { return {}; }
+  /// Why the handshake failed; for people.
+  virtual std::string failure() const { return {}; }
   /// Looks without reading. With Presence::leaving, as much of the unread bytes as fits is copied to `unread`
   /// and `unread` shrunk to it.
   virtual Presence presence(std::span<char>& unread) = 0;
   /// Ends our side; the peer may still send.
   virtual void shutdown_send() = 0;
+  /// Moves the connection to another thread's io_context; nothing may be waiting.
+  virtual void migrate(asio::io_context& context) = 0;
   /// Null without TLS.
   virtual const TlsInfo* tls() const { return nullptr; }
 

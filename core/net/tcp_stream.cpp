@@ -43,6 +43,13 @@ Presence TcpStream::presence(std::span<char>& unread) {
 
 void TcpStream::shutdown_send() { ::shutdown(socket_.native_handle(), SHUT_WR); }
 
+void TcpStream::migrate(asio::io_context& context) {
+  boost::system::error_code ignored;
+  const auto protocol = socket_.local_endpoint(ignored).protocol();
+  const int descriptor = socket_.release();
+  socket_ = Socket(context, protocol, descriptor);
+}
+
 void TcpStream::start_wait(Want want) {
   socket_.async_wait(want == Want::read ? Socket::wait_read : Socket::wait_write,
                      [this](boost::system::error_code error) { finished(!error); });

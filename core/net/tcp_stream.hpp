@@ -14,6 +14,7 @@ class TcpStream : public Stream {
   IoResult write(std::span<const iovec> parts) override;
   Presence presence(std::span<char>& unread) override;
   void shutdown_send() override;
+  void migrate(asio::io_context& context) override;
 
   int descriptor() { return socket_.native_handle(); }
   /// Takes the socket out, e.g. to put TLS on it.

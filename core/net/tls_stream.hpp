@@ -17,8 +17,7 @@ class TlsStream final : public TcpStream {
   void shutdown_send() override;
   const TlsInfo* tls() const override { return &info_; }
 
-  /// Why the handshake failed.
-  const std::string& failure() const { return failure_; }
+  std::string failure() const override { return failure_; }
 
  private:
   IoResult outcome(int result);

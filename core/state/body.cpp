@@ -275,16 +275,18 @@ void BodyCursor::step(Place& place, std::size_t bytes) const {
   settle(place);
 }
 
-std::size_t BodyCursor::gather(std::span<iovec> parts) const {
+BodyCursor::Gathered BodyCursor::gather(std::span<iovec> parts) const {
   auto place = place_;
-  std::size_t count = 0;
-  while (count < parts.size()) {
+  Gathered gathered;
+  while (gathered.count < parts.size()) {
     const auto next = piece(place);
     if (next.iov_len == 0) break;
-    parts[count++] = next;
+    parts[gathered.count++] = next;
+    gathered.bytes += next.iov_len;
     step(place, next.iov_len);
   }
-  return count;
+  gathered.end = place.chunk == body_.chunks_.size();
+  return gathered;
 }
 
 void BodyCursor::advance(std::size_t bytes) {

@@ -157,8 +157,13 @@ class BodyCursor {
   };
   BodyCursor(const Body& body, View view);
 
-  /// Fills `parts` from the current place on; returns how many. None: at_end(), or needs_load().
-  std::size_t gather(std::span<iovec> parts) const;
+  struct Gathered {
+    std::size_t count = 0;  ///< of parts
+    std::size_t bytes = 0;
+    bool end = false;       ///< they reach the end of the body
+  };
+  /// Fills `parts` from the current place on. None: at_end(), or needs_load().
+  Gathered gather(std::span<iovec> parts) const;
   void advance(std::size_t bytes);
   bool at_end() const;
 

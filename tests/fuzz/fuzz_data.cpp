@@ -23,11 +23,9 @@ std::string read_all(const state::Body& body, state::BodyCursor::View view, std:
   state::BodyCursor cursor(body, view);
   while (!cursor.at_end()) {
     iovec parts[5];
-    const auto count = cursor.gather(parts);
-    require(count > 0);
-    std::size_t total = 0;
-    for (std::size_t i = 0; i < count; ++i) total += parts[i].iov_len;
-    const auto take = 1 + random() % total;  // as a partial write would
+    const auto gathered = cursor.gather(parts);
+    require(gathered.count > 0);
+    const auto take = 1 + random() % gathered.bytes;  // as a partial write would
     auto left = take;
     for (std::size_t i = 0; left > 0; ++i) {
       const auto n = std::min(left, parts[i].iov_len);

@@ -1,0 +1,98 @@
+// A check: ordinary functions from facts and evidence to findings, one per stage it speaks at.
+//
+// A new check is checks/<name>.cpp with make_<name>_options(), one line gatepost_check(<name>), a page
+// docs/checks/<name>.md and cases tests/checks/<name>.cases. Modes, exemptions, errors and events are the
+// pipeline's business.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "checks/evidence.hpp"
+#include "core/base/text_forms.hpp"
+#include "smtp/facts.hpp"
+#include "smtp/replies.hpp"
+#include "telemetry/finding.hpp"
+
+namespace gatepost::checks {
+
+enum class Mode { off, observe, enforce };
+enum class OnError { ignore, defer };
+
+/// What a check found. `reply` is what to say where the verdict refuses.
+struct Finding {
+  telemetry::Verdict verdict = telemetry::Verdict::none;
+  std::optional<smtp::Reply> reply;
+  std::string evidence;
+  double score = 0;
+  /// The stage whose facts decided it, if earlier than the one it was found at.
+  std::optional<smtp::Stage> stage;
+  std::string_view reason = {};  ///< stable token where there is no reply
+};
+
+/// Findings, or nothing while evidence is missing.
+using Findings = std::optional<std::vector<Finding>>;
+
+/// A configured check, immutable, shared by all sessions.
+class Check {
+ public:
+  virtual ~Check() = default;
+  virtual Findings connect(const smtp::ConnectFacts&, Evidence&) const { return Findings{std::in_place}; }
+  virtual Findings helo(const smtp::HeloFacts&, Evidence&) const { return Findings{std::in_place}; }
+  virtual Findings mail(const smtp::MailFacts&, Evidence&) const { return Findings{std::in_place}; }
+  virtual Findings rcpt(const smtp::RcptFacts&, Evidence&) const { return Findings{std::in_place}; }
+  virtual Findings data(const smtp::DataFacts&, Evidence&) const { return Findings{std::in_place}; }
+  virtual Findings message(const smtp::MessageFacts&, Evidence&) const { return Findings{std::in_place}; }
+};
+
+/// A check's configuration under [checks.<name>].
+class CheckOptions {
+ public:
+  explicit CheckOptions(Mode default_mode) : mode(default_mode) {}
+  virtual ~CheckOptions() = default;
+  virtual void visit(base::Visitor& v) = 0;
+  /// Problems at paths below `path`.
+  virtual void validate(const std::string& path, base::Problems& problems) const;
+  virtual std::unique_ptr<const Check> make() const = 0;
+  /// Relay control and directory: what no exemption, allow or observe mode touches.
+  virtual bool absolute() const { return false; }
+
+  Mode mode;
+  OnError on_error = OnError::ignore;
+
+ protected:
+  void visit_mode(base::Visitor& v);
+};
+
+struct CheckType {
+  std::string_view name;
+  std::unique_ptr<CheckOptions> (*make_options)();
+};
+
+/// Generated from checks/CMakeLists.txt.
+std::span<const CheckType> all_checks();
+
+}  // namespace gatepost::checks
+
+namespace gatepost::base {
+
+template <>
+struct TextForm<checks::Mode> {
+  static constexpr std::array<std::string_view, 3> names{"off", "observe", "enforce"};
+  static constexpr std::string_view form = "\"off\", \"observe\" or \"enforce\"";
+  static std::string parse(std::string_view in, checks::Mode& value) { return parse_choice(in, value, names); }
+  static std::string print(const checks::Mode& value) { return std::string(names[static_cast<std::size_t>(value)]); }
+};
+
+template <>
+struct TextForm<checks::OnError> {
+  static constexpr std::array<std::string_view, 2> names{"ignore", "defer"};
+  static constexpr std::string_view form = "\"ignore\" or \"defer\"";
+  static std::string parse(std::string_view in, checks::OnError& value) { return parse_choice(in, value, names); }
+  static std::string print(const checks::OnError& value) { return std::string(names[static_cast<std::size_t>(value)]); }
+};
+
+}  // namespace gatepost::base

@@ -1,0 +1,41 @@
+// A connection to a backend: its stream, the protocol's state, and the permit it holds.
+#pragma once
+
+#include <memory>
+
+#include "core/net/stream.hpp"
+#include "relay/server.hpp"
+#include "smtp/client_session.hpp"
+
+namespace gatepost::relay {
+
+struct Connection {
+  /// Takes over a permit of `server`.
+  Connection(std::shared_ptr<Server> of, smtp::ClientSession with) : server(std::move(of)), session(std::move(with)) {}
+  ~Connection() { server->permits.give(); }
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  std::shared_ptr<Server> server;
+  std::unique_ptr<net::Stream> stream;
+  smtp::ClientSession session;
+  base::Instant opened_at;
+  base::Instant idle_since;
+  unsigned uses = 0;      ///< transactions begun on it
+  unsigned refusals = 0;  ///< replies with 5xx it has given
+};
+
+enum class Talk {
+  answered,
+  lost,         ///< the connection broke or ended
+  interrupted,  ///< the deadline's interruption says why
+};
+
+/// Writes the session's output and feeds it what comes until it wants something else than read; `action` is what
+/// it wanted last and wants then.
+net::Task<Talk> converse(Connection& connection, smtp::ClientSession::Action& action, net::Deadline& deadline);
+
+/// Feeds what can be read without waiting. False: the connection is at its end.
+bool feed_available(Connection& connection, smtp::ClientSession::Action& action);
+
+}  // namespace gatepost::relay

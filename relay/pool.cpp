@@ -1,0 +1,175 @@
+#include "relay/pool.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/net/one_shot.hpp"
+
+namespace gatepost::relay {
+namespace {
+
+using Action = smtp::ClientSession::Action;
+using Leased = base::Result<std::unique_ptr<Connection>>;
+
+/// After so many refusals a connection is not used again: Exchange ends it at five errors.
+constexpr unsigned most_refusals = 3;
+
+/// Ends a connection politely, without waiting.
+void say_goodbye(Connection& connection) {
+  connection.session.output().clear();
+  connection.session.quit();
+  const auto& bytes = connection.session.output();
+  const iovec part{const_cast<char*>(bytes.data()), bytes.size()};
+  connection.stream->write({&part, 1});
+  connection.stream->shutdown_send();
+}
+
+base::Failure interrupted(const Server& server, const net::Deadline& deadline) {
+  const auto* why = deadline.interrupted() == net::Interrupt::expired ? ": no answer in time" : ": given up";
+  return base::Failure{server.address.to_string() + why};
+}
+
+}  // namespace
+
+Pool::Pool(net::asio::io_context& context, net::Connector& connector, const base::Clock& clock, std::string hostname)
+    : context_(context), connector_(connector), clock_(clock), hostname_(std::move(hostname)) {}
+
+std::unique_ptr<Connection> Pool::take_idle(const Server& server) {
+  // The one used last is the least likely to have been closed by the server.
+  const auto found = std::find_if(idle_.rbegin(), idle_.rend(), [&](const Idle& idle) { return idle.connection->server.get() == &server; });
+  if (found == idle_.rend()) return nullptr;
+  auto connection = std::move(found->connection);
+  idle_.erase(std::next(found).base());
+  return connection;
+}
+
+net::Task<Leased> Pool::lease(const Route& route, std::shared_ptr<Server> server, net::Deadline& deadline, bool fresh) {
+  while (true) {
+    if (!fresh) {
+      if (auto idle = take_idle(*server)) co_return std::move(idle);
+    }
+    if (server->permits.try_take()) break;
+    if (fresh && take_idle(*server)) continue;  // makes room for a new one
+    auto waited = co_await wait_in_line(server, deadline);
+    if (!waited) co_return waited.error();
+    if (*waited) co_return std::move(*waited);
+  }
+  co_return co_await open_permitted(route, std::move(server), deadline);
+}
+
+/// A connection that somebody has done with, or null: there may be a permit.
+net::Task<Leased> Pool::wait_in_line(std::shared_ptr<Server> server, net::Deadline& deadline) {
+  using Handed = net::OneShot<std::unique_ptr<Connection>>;
+  auto handed = std::make_shared<Handed>(context_.get_executor());
+  server->permits.wait([weak = std::weak_ptr<Handed>(handed), server, &context = context_](std::unique_ptr<Connection> connection) {
+    if (connection) connection->stream->migrate(context);
+    net::asio::post(context, [weak, server, connection = std::move(connection)]() mutable {
+      if (const auto waiting = weak.lock()) {
+        waiting->set(std::move(connection));
+      } else if (!connection) {
+        server->permits.hand_over(nullptr);  // whoever stood here has left: the next one's turn
+      }
+    });
+  });
+  ask_others(server);
+  const bool got = co_await handed->wait(deadline);
+  if (!got && !handed->ready()) co_return interrupted(*server, deadline);
+  co_return std::move(handed->get());
+}
+
+net::Task<Leased> Pool::open_permitted(const Route& route, std::shared_ptr<Server> server, net::Deadline& deadline) {
+  auto opened = co_await open(route, server, deadline, route.client_tls());
+  const bool retry_plain = !opened && route.options.tls == TlsMode::opportunistic && opened.error().message.starts_with("TLS");
+  if (retry_plain && deadline.interrupted() == net::Interrupt::none && server->permits.try_take()) {
+    opened = co_await open(route, server, deadline, smtp::ClientTls::none);
+  }
+  if (opened) {
+    server->counters.connections.fetch_add(1, std::memory_order_relaxed);
+    server->learned((*opened)->session.extensions());
+  } else if (deadline.interrupted() != net::Interrupt::hung_up) {
+    server->note_failure(opened.error().message);
+    server->breaker.failed(clock_.now());
+  }
+  co_return opened;
+}
+
+net::Task<Leased> Pool::open(const Route& route, std::shared_ptr<Server> server, net::Deadline& deadline, smtp::ClientTls tls) {
+  const auto started = clock_.now();
+  net::NearerDeadline limit(deadline, started + route.options.connect_timeout);
+  auto connection = std::make_unique<Connection>(server, smtp::ClientSession(hostname_, tls));
+  connection->opened_at = started;
+  auto stream = co_await connector_.connect(server->address.host, server->address.port, deadline);
+  if (!stream) {
+    limit.restore(clock_.now());
+    co_return stream.error();
+  }
+  connection->stream = std::move(*stream);
+  auto action = connection->session.greet();
+  std::string tls_failure;
+  while (action != Action::ready) {
+    const auto talk = co_await converse(*connection, action, deadline);
+    if (talk != Talk::answered || action == Action::close) break;
+    if (action != Action::start_tls) continue;
+    connection->stream = connector_.start_tls(std::move(connection->stream), *route.tls, server->address.host);
+    auto progress = connection->stream->handshake();
+    while (progress.status == net::IoStatus::want_read || progress.status == net::IoStatus::want_write) {
+      const auto want = progress.status == net::IoStatus::want_read ? net::Want::read : net::Want::write;
+      const bool ready = co_await connection->stream->wait(want, deadline);
+      if (!ready) break;
+      progress = connection->stream->handshake();
+    }
+    if (progress.status != net::IoStatus::done) {
+      tls_failure = "TLS handshake with " + server->address.to_string() + " failed: " + connection->stream->failure();
+      break;
+    }
+    action = connection->session.tls_started();
+  }
+  const bool expired = deadline.interrupted() == net::Interrupt::expired;
+  limit.restore(clock_.now());
+  if (action == Action::ready) co_return std::move(connection);
+  if (!tls_failure.empty()) co_return base::Failure{tls_failure};
+  const auto& said = connection->session.failure();
+  const std::string why = !said.empty() ? said : expired ? "no answer in time" : "it closed the connection";
+  co_return base::Failure{server->address.to_string() + ": " + why};
+}
+
+void Pool::give_back(std::unique_ptr<Connection> connection, const Route& route) {
+  const auto now = clock_.now();
+  const bool worn = connection->session.closing() || connection->refusals >= most_refusals ||
+                    now - connection->opened_at >= route.options.max_age;
+  if (worn) {
+    say_goodbye(*connection);
+    return;
+  }
+  connection->idle_since = now;
+  auto& permits = connection->server->permits;
+  if (permits.anybody_waits()) {
+    connection = permits.hand_over(std::move(connection));
+    if (!connection) return;
+  }
+  const auto until = std::min(now + route.options.idle_timeout, connection->opened_at + route.options.max_age);
+  idle_.push_back({std::move(connection), until});
+}
+
+void Pool::sweep(base::Instant now) {
+  std::erase_if(idle_, [now](Idle& idle) {
+    if (now < idle.until) return false;
+    say_goodbye(*idle.connection);
+    return true;
+  });
+}
+
+void Pool::donate(const Server& server) {
+  if (auto connection = take_idle(server)) {
+    auto& permits = connection->server->permits;
+    connection = permits.hand_over(std::move(connection));
+    if (connection) idle_.push_back({std::move(connection), clock_.now() + std::chrono::seconds(5)});
+  }
+}
+
+void Pool::close_all() {
+  for (auto& idle : idle_) say_goodbye(*idle.connection);
+  idle_.clear();
+}
+
+}  // namespace gatepost::relay

@@ -1,0 +1,81 @@
+#include "relay/scrub.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "core/base/ip.hpp"
+#include "core/base/text.hpp"
+#include "smtp/replies.hpp"
+
+namespace gatepost::relay {
+namespace {
+
+constexpr std::array<std::string_view, 6> internal_domains{".local", ".internal", ".lan", ".corp", ".intra", ".localdomain"};
+
+/// What may stand in a host name or an address.
+bool is_name_character(char c) { return base::is_alnum(c) || c == '.' || c == '-' || c == '_' || c == ':' || c == '@'; }
+
+bool is_address(std::string_view word) {
+  if (base::IpAddress::parse(word)) return true;
+  const auto colon = word.rfind(':');
+  return colon != std::string_view::npos && base::IpAddress::parse(word.substr(0, colon)).has_value();  // with a port
+}
+
+bool is_internal(std::string_view word, std::span<const std::string> names) {
+  if (word.find('@') != std::string_view::npos) return false;
+  const auto host = word.substr(0, word.find(':'));
+  for (const auto domain : internal_domains) {
+    if (base::iends_with(host, domain)) return true;
+  }
+  return std::any_of(names.begin(), names.end(), [&](const std::string& name) {
+    if (base::iequals(host, name)) return true;
+    const auto dot = name.find('.');
+    // Another host of the same domain: mbx2.example.org beside mbx1.example.org.
+    return dot != std::string::npos && name.find('.', dot + 1) != std::string::npos &&
+           base::iends_with(host, std::string_view(name).substr(dot));
+  });
+}
+
+}  // namespace
+
+std::string scrub(std::string_view text, std::span<const std::string> names) {
+  std::string out;
+  while (!text.empty()) {
+    std::size_t size = 0;
+    while (size < text.size() && is_name_character(text[size])) ++size;
+    if (size == 0) {
+      const char c = text.front();
+      out += c == '\n' ? ' ' : base::is_control(c) || base::is_high(c) ? '?' : c;
+      text.remove_prefix(1);
+      continue;
+    }
+    auto word = text.substr(0, size);
+    text.remove_prefix(size);
+    // Punctuation at the end of a sentence is not part of the name.
+    auto core = word.substr(0, word.find_last_not_of(".:-_") + 1);
+    const auto tail = word.substr(core.size());
+    if (is_address(word)) {
+      core = word;
+      out += "[...]";
+      continue;
+    }
+    if (is_address(core) || is_internal(core, names)) {
+      out += "[...]";
+    } else {
+      out.append(core);
+    }
+    out.append(tail);
+  }
+  return out.size() > 400 ? out.substr(0, 400) + "..." : out;
+}
+
+smtp::Reply pass_on(const smtp::BackendReply& reply, std::span<const std::string> names) {
+  const auto& text = smtp::text_of(reply.permanent() ? smtp::Say::backend_refused : smtp::Say::backend_deferred);
+  const auto code = static_cast<std::uint16_t>(reply.code == 421 ? 451 : reply.code);
+  auto enhanced = reply.enhanced;
+  if (!enhanced.present()) enhanced = {static_cast<std::uint8_t>(code / 100), 0, 0};
+  auto said = smtp::reply(text.say, {scrub(reply.text, names)});
+  return smtp::Reply(code, enhanced, text.token, said.text());
+}
+
+}  // namespace gatepost::relay

@@ -1,0 +1,103 @@
+// One internal server as all threads share it: how many connections it may have, whether it is worth trying,
+// and what it was last seen to offer.
+#pragma once
+
+#include <atomic>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "core/base/clock.hpp"
+#include "relay/options.hpp"
+#include "smtp/extensions.hpp"
+
+namespace gatepost::relay {
+
+/// Keeps a dead server from costing each message its timeout: after some failures in a row nobody tries it
+/// for a while, then one message (or the prober) does.
+class Breaker {
+ public:
+  static constexpr int threshold = 3;
+  static constexpr base::Millis first_pause{5000};
+  static constexpr base::Millis longest_pause{60000};
+
+  /// May it be tried now? While open, true once per pause.
+  bool allow(base::Instant now);
+  /// Would allow() say yes? Asks without taking the turn.
+  bool would_allow(base::Instant now) const;
+  void succeeded();
+  void failed(base::Instant now);
+  bool open() const { return open_.load(std::memory_order_relaxed); }
+
+ private:
+  mutable std::mutex mutex_;
+  std::atomic<bool> open_{false};
+  int failures_ = 0;
+  base::Millis pause_ = first_pause;
+  base::Instant retry_at_{};
+};
+
+struct Connection;
+
+/// Limits the connections to a server. Whoever finds none left waits in line: for a connection that another
+/// message has done with, or for the right to open one.
+class Permits {
+ public:
+  explicit Permits(int limit) : limit_(limit) {}
+  void set_limit(int limit) { limit_.store(limit, std::memory_order_relaxed); }
+
+  bool try_take();
+  void give();
+  int used() const { return used_.load(std::memory_order_relaxed); }
+
+  /// Gets a connection, or null: try again to take a permit. Called on any thread, exactly once.
+  using Waiter = std::function<void(std::unique_ptr<Connection>)>;
+  void wait(Waiter waiter);
+  bool anybody_waits() const { return waiting_.load(std::memory_order_relaxed) > 0; }
+  /// Gives `connection` to the first in line; it comes back if nobody waits.
+  std::unique_ptr<Connection> hand_over(std::unique_ptr<Connection> connection);
+
+ private:
+  std::atomic<int> limit_;
+  std::atomic<int> used_{0};
+  std::atomic<int> waiting_{0};
+  std::mutex mutex_;
+  std::deque<Waiter> line_;
+};
+
+class Server {
+ public:
+  Server(HostPort at, int max_connections) : address(std::move(at)), permits(max_connections) {}
+
+  const HostPort address;
+  Breaker breaker;
+  Permits permits;
+
+  /// Counted for the page and the metrics.
+  struct Counters {
+    std::atomic<std::uint64_t> connections{0};
+    std::atomic<std::uint64_t> failures{0};
+    std::atomic<std::uint64_t> delivered{0};
+    std::atomic<std::uint64_t> refused{0};
+    std::atomic<std::uint64_t> deferred{0};
+    std::atomic<std::uint64_t> outcome_unknown{0};
+  };
+  Counters counters;
+
+  /// What its EHLO said last.
+  void learned(const smtp::Extensions& extensions);
+  std::optional<smtp::Extensions> known() const;
+
+  void note_failure(std::string why);
+  std::string last_failure() const;
+
+ private:
+  mutable std::mutex mutex_;
+  std::optional<smtp::Extensions> known_;
+  std::string last_failure_;
+};
+
+}  // namespace gatepost::relay

@@ -1,0 +1,41 @@
+// What a check found, as the pipeline saw it: the evidence behind a decision.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "core/base/clock.hpp"
+#include "smtp/stage.hpp"
+
+namespace gatepost::telemetry {
+
+/// What a check says of the session so far.
+enum class Verdict : std::uint8_t {
+  none,
+  allow,     ///< ends the policy checks of this and later stages
+  score,     ///< adds points
+  defer,     ///< 4xx
+  reject,    ///< 5xx
+  drop,      ///< refuse, then close
+  discard,   ///< say 250 and throw away
+  annotate,  ///< only to be recorded
+  unknown,   ///< the check could not find out; not a verdict
+};
+
+inline constexpr std::array<std::string_view, 9> verdict_names{"none", "allow", "score", "defer", "reject", "drop", "discard", "annotate", "unknown"};
+constexpr std::string_view name_of(Verdict verdict) { return verdict_names[static_cast<std::size_t>(verdict)]; }
+
+struct Finding {
+  std::string_view check;    ///< the check's name
+  smtp::Stage stage;
+  bool enforced = true;      ///< false: in observe mode, or exempt; did not count
+  Verdict verdict = Verdict::none;
+  std::string_view reason;   ///< stable token: "access.denied"
+  double score = 0;
+  std::string evidence;      ///< what it rests on, in words
+  std::string subject;       ///< the recipient concerned, if any
+};
+
+}  // namespace gatepost::telemetry
