@@ -7,6 +7,7 @@
 
 #include "core/net/tls_context.hpp"
 #include "relay/server.hpp"
+#include "smtp/client_session.hpp"
 
 namespace gatepost::relay {
 

@@ -6,24 +6,24 @@
 
 namespace gatepost::smtp {
 
-DataReader::Fed DataReader::feed(state::Body& body, std::size_t bytes) {
+bool DataReader::feed(state::Body& body, std::size_t bytes, std::string& rest) {
   const std::span<const char> fresh = body.space().first(bytes);
   std::size_t at = 0;
   while (at < bytes) {
     if (!clean()) {  // what the last read or the last dot left open is settled byte by byte
-      if (state_ == State::bare_start || fresh[at] == '\0') return feed_dirty(body, fresh.subspan(at), at);
-      if (state_ == State::dot && fresh[at] == '\n') return feed_dirty(body, fresh.subspan(at), at);
-      const auto before = state_;
-      const bool ended = put_stored(body, fresh[at]);
-      if (before == State::dot_cr || before == State::cr || before == State::dot) ++at;
-      if (ended) return {at, true};
+      const bool odd = state_ == State::bare_start || fresh[at] == '\0' || (state_ == State::dot && fresh[at] == '\n');
+      if (odd) return feed_dirty(body, fresh.subspan(at), rest);
+      if (put_stored(body, fresh[at++])) {
+        rest.append(fresh.data() + at, bytes - at);
+        return true;
+      }
       continue;
     }
     const auto found = scan_lines(fresh, at, state_ == State::line_start);
     if (found.event == ScanEvent::odd) {
       body.commit(found.at - at);
       if (found.at > at) state_ = fresh[found.at - 1] == '\n' ? State::line_start : State::text;
-      return feed_dirty(body, fresh.subspan(found.at), found.at);
+      return feed_dirty(body, fresh.subspan(found.at), rest);
     }
     if (found.event == ScanEvent::dot) {
       body.commit(found.at + 1 - at);
@@ -36,7 +36,7 @@ DataReader::Fed DataReader::feed(state::Body& body, std::size_t bytes) {
     state_ = last == '\r' ? State::cr : last == '\n' ? State::line_start : State::text;
     at = bytes;
   }
-  return {bytes, false};
+  return false;
 }
 
 /// One byte that follows a stored CR, dot or dot CR and already stands at the body's space. True: end of data.
@@ -72,14 +72,16 @@ bool DataReader::put_stored(state::Body& body, char c) {
   return false;
 }
 
-/// The rest of a read that is not clean: rewritten byte by byte, since it may grow.
-DataReader::Fed DataReader::feed_dirty(state::Body& body, std::span<const char> fresh, std::size_t consumed) {
+/// The rest of a read that is not clean: rewritten byte by byte, since it may grow over what is still to be read.
+bool DataReader::feed_dirty(state::Body& body, std::span<const char> fresh, std::string& rest) {
   const std::string copy(fresh.data(), fresh.size());
-  for (const char c : copy) {
-    ++consumed;
-    if (put(body, c)) return {consumed, true};
+  for (std::size_t i = 0; i < copy.size(); ++i) {
+    if (put(body, copy[i])) {
+      rest.append(copy, i + 1);
+      return true;
+    }
   }
-  return {consumed, false};
+  return false;
 }
 
 /// One byte, appended as it should be. True: end of data.

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "core/state/body.hpp"
 
@@ -21,12 +22,9 @@ struct ContentFlaws {
 /// One message's DATA, from behind the 354 to CRLF.CRLF.
 class DataReader {
  public:
-  struct Fed {
-    std::size_t consumed;  ///< of the bytes fed; what is behind the end of data is the next command
-    bool end;
-  };
-  /// Takes the first `bytes` of body.space(), which the caller has filled.
-  Fed feed(state::Body& body, std::size_t bytes);
+  /// Takes the first `bytes` of body.space(), which the caller has filled. True: that was the end of data; what came
+  /// behind it, the next commands, is appended to `rest`.
+  bool feed(state::Body& body, std::size_t bytes, std::string& rest);
   const ContentFlaws& flaws() const { return flaws_; }
 
  private:
@@ -41,7 +39,7 @@ class DataReader {
   bool clean() const { return state_ == State::line_start || state_ == State::text; }
   bool put(state::Body& body, char c);
   bool put_stored(state::Body& body, char c);
-  Fed feed_dirty(state::Body& body, std::span<const char> fresh, std::size_t consumed);
+  bool feed_dirty(state::Body& body, std::span<const char> fresh, std::string& rest);
 
   State state_ = State::line_start;
   ContentFlaws flaws_;

@@ -52,6 +52,7 @@ constexpr std::array texts{
     Text{Say::bad_parameter, "protocol.bad_parameter", 501, {5, 5, 4}, "cannot understand the parameter {}"},
     Text{Say::pipelining, "protocol.pipelining", 554, {5, 5, 0}, "you sent more before you could know our answer to {} (RFC 2920); closing the connection"},
     Text{Say::proxy_unexpected, "protocol.proxy_unexpected", 554, {5, 5, 0}, "a PROXY header from an address that is not a known load balancer; closing the connection"},
+    Text{Say::proxy_missing, "protocol.proxy_missing", 421, {4, 5, 0}, "a load balancer did not begin with a PROXY header; closing the connection"},
 
     Text{Say::message_too_big, "message.too_big", 552, {5, 3, 4}, "the message is larger than {} octets"},
     Text{Say::header_too_big, "message.header_too_big", 552, {5, 3, 4}, "the message's header is larger than {} octets"},

@@ -17,7 +17,7 @@ enum class Say : std::uint8_t {
   unknown_command, not_implemented, auth_not_offered, not_smtp, line_too_long, bare_newline_command, bad_arguments,
   helo_first, mail_first, nested_mail, rcpt_first, all_rcpts_refused, some_rcpts_deferred, data_after_bdat, tls_already,
   bad_helo, bad_reverse_path, bad_reverse_domain, reverse_path_too_long, bad_forward_path, bad_forward_domain,
-  forward_path_too_long, needs_smtputf8, unknown_parameter, bad_parameter, pipelining, proxy_unexpected,
+  forward_path_too_long, needs_smtputf8, unknown_parameter, bad_parameter, pipelining, proxy_unexpected, proxy_missing,
   // Protocol: the message
   message_too_big, header_too_big, too_many_received, contains_nul, bare_newline,
   // Limits

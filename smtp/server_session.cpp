@@ -22,6 +22,12 @@ bool is_clean(std::string_view line) {
 ServerSession::ServerSession(const Settings& settings, ServerHost& host, ConnectFacts facts)
     : settings_(settings), host_(host), connect_(std::move(facts)), helo_{connect_, {}, false, false, {}, {}, 0} {}
 
+void ServerSession::note_proxy(const base::Endpoint& client, const base::Endpoint& local) {
+  connect_.via = connect_.client;
+  connect_.client = client;
+  connect_.local = local;
+}
+
 Step ServerSession::consulted(Decision decision) {
   if (decision.act == Decision::Act::drop) {
     const auto subject = state_ == State::open && transaction_ ? transaction_->candidate.mailbox.text() : std::string();
@@ -220,11 +226,7 @@ Step ServerSession::run_bdat(const CommandLine& line) {
     if (chunk_->size > 2 * size_limit()) return close(*chunk_->refusal);
   } else if (transaction_->received + chunk_->size > size_limit()) {
     refuse_message(reply(Say::message_too_big, {std::to_string(size_limit())}));
-    if (transaction_->received + chunk_->size > 2 * size_limit()) {
-      const auto verdict = *transaction_->verdict;
-      end_transaction(Ending::refused, verdict);
-      return close(verdict);
-    }
+    if (transaction_->received + chunk_->size > 2 * size_limit()) return close(Reply(*transaction_->verdict));
   }
   if (chunk_->left == 0) return chunk_complete();
   return {Action::body};
@@ -264,6 +266,7 @@ Step ServerSession::run_starttls(const CommandLine& line) {
 Step ServerSession::run_quit(const CommandLine&) {
   end_transaction(Ending::aborted, std::nullopt);
   say(Say::bye);
+  quit_ = true;
   state_ = State::closed;
   return {Action::close};
 }
@@ -296,24 +299,22 @@ std::span<char> ServerSession::body_space() {
   return space.first(std::min<std::uint64_t>(space.size(), chunk_->left));
 }
 
-ServerSession::Fed ServerSession::fed_body(std::size_t bytes) { return state_ == State::data ? fed_data(bytes) : fed_chunk(bytes); }
-
-ServerSession::Fed ServerSession::fed_data(std::size_t bytes) {
-  auto& t = *transaction_;
-  const auto from = t.body->size();
-  const auto fed = std::get<DataReader>(t.reader).feed(*t.body, bytes);
-  t.received += fed.consumed;
-  inspect(from);
-  if (fed.end) return {fed.consumed, message_complete()};
-  if (t.received > 2 * size_limit()) {
-    const auto verdict = *t.verdict;
-    end_transaction(Ending::refused, verdict);
-    return {bytes, close(verdict)};
-  }
-  return {fed.consumed, {Action::body}};
+Step ServerSession::fed_body(std::size_t bytes, std::string& rest) {
+  return state_ == State::data ? fed_data(bytes, rest) : fed_chunk(bytes);
 }
 
-ServerSession::Fed ServerSession::fed_chunk(std::size_t bytes) {
+Step ServerSession::fed_data(std::size_t bytes, std::string& rest) {
+  auto& t = *transaction_;
+  const auto from = t.body->size();
+  const bool end = std::get<DataReader>(t.reader).feed(*t.body, bytes, rest);
+  t.received += bytes - rest.size();
+  inspect(from);
+  if (end) return message_complete();
+  if (t.received > 2 * size_limit()) return close(Reply(*t.verdict));
+  return {Action::body};
+}
+
+Step ServerSession::fed_chunk(std::size_t bytes) {
   chunk_->left -= bytes;
   if (!chunk_->refusal && transaction_ && transaction_->body) {
     auto& t = *transaction_;
@@ -322,8 +323,8 @@ ServerSession::Fed ServerSession::fed_chunk(std::size_t bytes) {
     t.received += bytes;
     inspect(from);
   }
-  if (chunk_->left > 0) return {bytes, {Action::body}};
-  return {bytes, chunk_complete()};
+  if (chunk_->left > 0) return {Action::body};
+  return chunk_complete();
 }
 
 /// Looks at what has just been stored.

@@ -4,7 +4,7 @@
 //   step = start();
 //   Action::read     feed(bytes) with at least one more byte than before, or timed_out(), hung_up(), ...
 //   Action::consult  consulted(decision of step.stage)
-//   Action::body     read into body_space(), then fed_body(n)
+//   Action::body     read into body_space(), then fed_body(n, rest)
 //   Action::deliver  delivered(result)
 //   Action::start_tls  do the handshake, then tls_started() or tls_failed()
 //   Action::pause    wait step.delay, then resumed()
@@ -122,8 +122,8 @@ class ServerSession {
 
   /// Where the next bytes of the message go; for BDAT no longer than the chunk.
   std::span<char> body_space();
-  /// Takes the first `bytes` of body_space(). What is not consumed belongs to the next command.
-  Fed fed_body(std::size_t bytes);
+  /// Takes the first `bytes` of body_space(). What belongs to the next commands is appended to `rest`.
+  Step fed_body(std::size_t bytes, std::string& rest);
 
   Step delivered(DeliveryAnswer answer);
   Step tls_started(std::string_view version, std::string_view cipher, int bits);
@@ -144,6 +144,11 @@ class ServerSession {
   /// Between transactions with nothing to do: may be told to leave at a shutdown.
   bool idle() const { return state_ == State::greeted || state_ == State::ready; }
 
+  /// Bytes came before the banner. To be said before start().
+  void note_early_talk() { connect_.early_talk = true; }
+  /// A load balancer has told who the client really is. To be said before start().
+  void note_proxy(const base::Endpoint& client, const base::Endpoint& local);
+
   const ConnectFacts& connect_facts() const { return connect_; }
   const HeloFacts& helo_facts() const { return helo_; }
   const MailFacts& mail_facts() const { return transaction_->facts; }
@@ -152,6 +157,9 @@ class ServerSession {
   MessageFacts message_facts(const DataFacts& data) const { return {data, flaws()}; }
   /// The message to deliver; only while a deliver step is open, or while reading_body() for spilling.
   state::Body& body() { return *transaction_->body; }
+  bool has_body() const { return transaction_ && transaction_->body; }
+  /// The client said QUIT.
+  bool quit() const { return quit_; }
   bool in_transaction() const { return transaction_ != nullptr; }
   const SessionTotals& totals() const { return totals_; }
   /// Of the transaction under way, from 1.
@@ -218,8 +226,8 @@ class ServerSession {
 
   std::optional<Reply> no_recipients() const;
   void refuse_chunk();
-  Fed fed_data(std::size_t bytes);
-  Fed fed_chunk(std::size_t bytes);
+  Step fed_data(std::size_t bytes, std::string& rest);
+  Step fed_chunk(std::size_t bytes);
   void begin_body(state::Body::Form form);
   void inspect(std::uint64_t from);
   void judge_content();
@@ -253,6 +261,7 @@ class ServerSession {
   std::uint16_t junk_ = 0;
   State state_ = State::connected;
   bool skipping_line_ = false;
+  bool quit_ = false;
 };
 
 }  // namespace gatepost::smtp

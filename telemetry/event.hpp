@@ -28,9 +28,9 @@ struct TransactionEnded {
   const smtp::HeloFacts& session;
   const smtp::TransactionRecord& record;
   const std::vector<Finding>& findings;
-  std::string_view client_name;    ///< confirmed host name, if known
-  std::string_view server;         ///< backend, if one was reached
-  std::string_view server_reply;
+  std::string_view client_name{};  ///< confirmed host name, if known
+  std::string_view server{};       ///< backend, if one was reached
+  std::string_view server_reply{};
   unsigned attempts = 0;
   bool outcome_unknown = false;
   bool server_tls = false;

@@ -33,7 +33,7 @@ Totals Statistics::totals() const {
     // Closed first: sessions that open meanwhile must not make the difference negative.
     const auto closed = recorder->sessions_closed.value();
     const auto opened = recorder->sessions.value();
-    sum.sessions += opened;
+    sum.sessions += opened - recorder->health_checks.value();
     sum.sessions_open += opened - closed;
     sum.sessions_tls += recorder->sessions_tls.value();
     sum.health_checks += recorder->health_checks.value();

@@ -27,6 +27,8 @@ enum class IoStatus {
 struct IoResult {
   IoStatus status = IoStatus::done;
   std::size_t bytes = 0;
+  /// After a read: there is probably more, so that reading again is better than waiting.
+  bool more = false;
 };
 
 enum class Want { read, write };

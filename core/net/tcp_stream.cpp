@@ -19,7 +19,8 @@ IoResult failed(IoStatus blocked) {
 IoResult TcpStream::read(std::span<char> into) {
   const auto got = ::recv(socket_.native_handle(), into.data(), into.size(), MSG_DONTWAIT);
   if (got < 0) return failed(IoStatus::want_read);
-  return {got == 0 ? IoStatus::eof : IoStatus::done, static_cast<std::size_t>(got)};
+  const auto bytes = static_cast<std::size_t>(got);
+  return {got == 0 ? IoStatus::eof : IoStatus::done, bytes, bytes == into.size()};
 }
 
 IoResult TcpStream::write(std::span<const iovec> parts) {

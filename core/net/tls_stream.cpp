@@ -9,6 +9,11 @@
 #include <cstring>
 
 namespace gatepost::net {
+namespace {
+
+constexpr int full_record = 16384;
+
+}  // namespace
 
 TlsStream::TlsStream(Socket socket, SslPointer ssl) : TcpStream(std::move(socket)), ssl_(std::move(ssl)) {
   SSL_set_fd(ssl_.get(), descriptor());
@@ -41,12 +46,14 @@ IoResult TlsStream::read(std::span<char> into) {
   ERR_clear_error();
   const auto size = static_cast<int>(std::min<std::size_t>(into.size(), INT_MAX));
   const auto got = SSL_read(ssl_.get(), into.data(), size);
-  return got > 0 ? IoResult{IoStatus::done, static_cast<std::size_t>(got)} : outcome(got);
+  if (got <= 0) return outcome(got);
+  // A read gives one record at most; behind a full one there is usually another.
+  return {IoStatus::done, static_cast<std::size_t>(got), SSL_pending(ssl_.get()) > 0 || got >= full_record};
 }
 
 /// One TLS record: small parts are gathered into it, a large one is taken as it is.
 std::size_t TlsStream::write_one(std::span<const iovec> parts, IoResult& result) {
-  static constexpr std::size_t record = 16384;
+  static constexpr std::size_t record = full_record;
   std::array<char, record> gathered;
   const void* data = parts.front().iov_base;
   std::size_t size = std::min(parts.front().iov_len, record);

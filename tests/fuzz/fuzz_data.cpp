@@ -69,10 +69,13 @@ void fuzz_data(state::ChunkPool& pool, std::string_view octets, std::mt19937& ra
   state::Body body(pool, state::Body::Form::stuffed);
   smtp::DataReader reader;
   bool ended = false;
+  std::size_t offered = 0;
   const auto consumed = feed_all(body, octets, random, [&](std::size_t n, bool& stop) {
-    const auto fed = reader.feed(body, n);
-    ended = stop = fed.end;
-    return fed.consumed;
+    std::string rest;
+    ended = stop = reader.feed(body, n, rest);
+    offered += n;
+    require(rest == octets.substr(offered - rest.size(), rest.size()));
+    return n - rest.size();
   });
   require(ended == expected.has_value());
   if (!ended) return;
@@ -84,11 +87,11 @@ void fuzz_data(state::ChunkPool& pool, std::string_view octets, std::mt19937& ra
   const auto forget_at = random() % (octets.size() + 1);
   std::size_t fed_so_far = 0;
   const auto found = feed_all(forgetful, octets, random, [&](std::size_t n, bool& stop) {
-    const auto fed = again.feed(forgetful, n);
-    stop = fed.end;
-    fed_so_far += fed.consumed;
+    std::string rest;
+    stop = again.feed(forgetful, n, rest);
+    fed_so_far += n;
     if (fed_so_far >= forget_at) forgetful.forget();
-    return fed.consumed;
+    return n - rest.size();
   });
   require(found == consumed);
 }

@@ -1,0 +1,465 @@
+#include "gateway/app.hpp"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <boost/asio/post.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <cstdio>
+#include <cstdlib>
+
+#include <fmt/format.h>
+
+#include "gateway/process.hpp"
+#include "gateway/version.hpp"
+#include "relay/capabilities.hpp"
+#include "telemetry/records.hpp"
+
+namespace gatepost::gateway {
+namespace {
+
+using telemetry::Level;
+
+/// From here on new connections go to another thread.
+constexpr double busy_enough = 0.7;
+constexpr unsigned most_threads = 8;
+constexpr base::Millis probe_wait_at_start{1000};
+
+unsigned thread_count(const Options& options) {
+  if (options.threads > 0) return static_cast<unsigned>(options.threads);
+  return std::clamp(std::thread::hardware_concurrency(), 1U, most_threads);
+}
+
+}  // namespace
+
+/// Asio objects of the admin thread.
+struct App::Admin {
+  explicit Admin(net::asio::io_context& context) : signals(context), tick(context), drain(context) {}
+  net::asio::basic_signal_set<net::Executor> signals;
+  using Timer = net::asio::basic_waitable_timer<std::chrono::steady_clock, net::asio::wait_traits<std::chrono::steady_clock>, net::Executor>;
+  Timer tick;
+  Timer drain;
+};
+
+App::App(std::string config_path, Config config) : config_path_(std::move(config_path)), config_(std::move(config)) {
+  admin_things_ = std::make_unique<Admin>(admin_);
+}
+
+App::~App() = default;
+
+int App::run() {
+  raise_descriptor_limit();
+  const auto user = config_.options.user;
+  const auto prepared = prepare_state_directory(config_.options.state_dir, user);
+  if (!prepared) {
+    std::fprintf(stderr, "gatepost: %s\n", prepared.error().message.c_str());
+    return 1;
+  }
+  if (!open_sockets()) return 1;
+  const auto dropped = drop_privileges(user);
+  if (!dropped) {
+    std::fprintf(stderr, "gatepost: %s\n", dropped.error().message.c_str());
+    return 1;
+  }
+  if (!start()) return 1;
+  admin_.run();
+  for (auto& worker : workers_) worker->join();
+  notice(Level::info, "stop", "stopped");
+  save_capabilities();
+  return 0;
+}
+
+// ---- Start
+
+bool App::open_sockets() {
+  bool good = true;
+  const auto& options = config_.options;
+  for (auto& inherited : inherited_sockets()) (inherited.name.find("web") == std::string::npos ? smtp_sockets_ : web_sockets_).push_back(std::move(inherited.socket));
+  const auto open = [&good](const base::Endpoint& endpoint, int buffer, std::vector<net::ListeningSocket>& into) {
+    auto socket = net::ListeningSocket::open(endpoint, {buffer});
+    if (socket) {
+      into.push_back(std::move(*socket));
+      return;
+    }
+    good = false;
+    const auto owner = port_owner(endpoint.port);
+    std::fprintf(stderr, "gatepost: cannot listen at %s: %s%s\n", endpoint.to_string().c_str(), socket.error().message.c_str(),
+                 owner.empty() ? "" : (", the port is taken by " + owner).c_str());
+  };
+  if (smtp_sockets_.empty()) {
+    for (const auto& endpoint : options.smtp.listen) open(endpoint, static_cast<int>(options.smtp.receive_buffer.bytes), smtp_sockets_);
+  }
+  if (web_sockets_.empty()) {
+    for (const auto& endpoint : options.web.listen) open(endpoint, 0, web_sockets_);
+  }
+  return good;
+}
+
+bool App::start() {
+  ::signal(SIGPIPE, SIG_IGN);
+  snapshot_ = Snapshot::build(config_, servers_, true);
+  const auto& problems = snapshot_ ? snapshot_->config.problems : config_.problems;
+  for (const auto& problem : problems) std::fprintf(stderr, "%s\n", problem.to_string().c_str());
+  if (!snapshot_) return false;
+  const auto& options = snapshot_->config.options;
+  configured_ = clock_.wall();
+  memory_ = std::make_unique<base::MemoryBudget>(options.smtp.memory.bytes);
+  learned_ = std::make_unique<relay::Learned>(static_cast<std::size_t>(options.relay.learned_entries));
+  spill_ = state::make_disk_spill_store(options.state_dir);
+  log_ = std::make_unique<telemetry::Log>(options.log.path);
+  const auto form = options.log.format == LogFormat::json ? telemetry::RecordWriter::Form::json : telemetry::RecordWriter::Form::text;
+  admin_recorder_ = &statistics_.make_recorder(*log_, form);
+  metrics_ = std::make_unique<telemetry::Metrics>(statistics_, [this](telemetry::MetricsBuilder& b) { add_metrics(b); });
+  load_capabilities();
+  start_workers();
+  start_signals();
+  if (!web_sockets_.empty()) {
+    web_ = webui::make_server(admin_, std::move(web_sockets_), *this, {options.web.password_hash});
+    web_->start();
+  }
+  statistics_.tick();
+  probe_backends();
+  notify_manager("READY=1");
+  // One screen for people, once the backends have had a moment to answer.
+  admin_things_->drain.expires_after(probe_wait_at_start);
+  admin_things_->drain.async_wait([this](boost::system::error_code error) {
+    if (!error) print_start();
+  });
+  arm_tick();
+  return true;
+}
+
+void App::start_workers() {
+  const auto& options = snapshot_->config.options;
+  const auto form = options.log.format == LogFormat::json ? telemetry::RecordWriter::Form::json : telemetry::RecordWriter::Form::text;
+  const Shared shared{clock_, *memory_, *learned_, *spill_, sessions_};
+  for (unsigned i = 0; i < thread_count(options); ++i) {
+    workers_.push_back(std::make_unique<Worker>(i, shared, snapshot_, statistics_.make_recorder(*log_, form)));
+  }
+  for (auto& worker : workers_) {
+    worker->pool().ask_others = [this, asking = worker.get()](const std::shared_ptr<relay::Server>& server) {
+      for (auto& other : workers_) {
+        if (other.get() == asking) continue;
+        net::asio::post(other->io(), [pool = &other->pool(), server] { pool->donate(*server); });
+      }
+    };
+  }
+  for (auto& socket : smtp_sockets_) {
+    acceptors_.push_back(std::make_unique<net::Acceptor>(
+        workers_.front()->io(), std::move(socket), [this](int descriptor, const base::Endpoint& peer) { dispatch(descriptor, peer); },
+        [this] { shortages_.fetch_add(1, std::memory_order_relaxed); }));
+    acceptors_.back()->start();
+  }
+  smtp_sockets_.clear();
+  for (auto& worker : workers_) worker->start_thread();
+}
+
+void App::start_signals() {
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) admin_things_->signals.add(signal);
+  on_signal(0);
+}
+
+void App::print_start() {
+  const auto& options = snapshot_->config.options;
+  std::string text = fmt::format("gatepost {} is {}\n", version(), options.hostname);
+  for (const auto& acceptor : acceptors_) text += fmt::format("  mail at      {}\n", acceptor->local().to_string());
+  for (const auto& endpoint : options.web.listen) text += fmt::format("  page at      http://{}/\n", endpoint.to_string());
+  for (const auto& domain : options.domains) {
+    text += fmt::format("  domain       {} -> {}, recipients: {}\n", fmt::join(domain.names, ", "), domain.route, fmt::join(domain.recipients, ", "));
+  }
+  for (const auto& [name, directory] : snapshot_->directories) text += fmt::format("  directory    {}: {} addresses\n", name, directory->size());
+  for (const auto& [name, route] : snapshot_->routes) {
+    for (const auto& server : route->servers) {
+      text += fmt::format("  backend      {} {}: {}\n", name, server->address.to_string(), server->known() ? "answers" : "has not answered yet");
+    }
+  }
+  if (snapshot_->tls) {
+    for (const auto& certificate : snapshot_->tls->certificates()) {
+      text += fmt::format("  certificate  {} until {}\n", certificate.subject, telemetry::format_time(certificate.not_after).substr(0, 10));
+    }
+  }
+  for (const auto& warning : warnings()) text += fmt::format("  WARNING      {}\n", warning);
+  std::fputs(text.c_str(), stderr);
+  notice(Level::info, "start", fmt::format("gatepost {} serves {} domains as {}", version(), snapshot_->domains.names().size(), options.hostname));
+}
+
+void App::arm_tick() {
+  admin_things_->tick.expires_after(std::chrono::seconds(1));
+  admin_things_->tick.async_wait([this](boost::system::error_code error) {
+    if (error) return;
+    tick();
+    if (!stopping_) arm_tick();
+  });
+}
+
+void App::tick() {
+  ++ticks_;
+  statistics_.tick();
+  watch_backends();
+  if (ticks_ % 5 == 0) probe_backends();
+  if (ticks_ % 10 == 0) save_capabilities();
+}
+
+// ---- While running
+
+/// On the first worker's thread.
+void App::dispatch(int descriptor, const base::Endpoint& peer) {
+  auto* chosen = workers_.front().get();
+  if (workers_.size() > 1 && chosen->measure() >= busy_enough) {
+    for (const auto& worker : workers_) {
+      if (worker->busy() < chosen->busy()) chosen = worker.get();
+    }
+  }
+  if (chosen == workers_.front().get()) {
+    chosen->accept(descriptor, peer);
+  } else {
+    net::asio::post(chosen->io(), [chosen, descriptor, peer] { chosen->accept(descriptor, peer); });
+  }
+}
+
+void App::on_signal(int signal) {
+  switch (signal) {
+    case SIGTERM:
+    case SIGINT: stopping_ ? stop_now() : begin_drain(); break;
+    case SIGHUP: reload(); break;
+    case SIGUSR1: log_->reopen(); break;
+    default: break;
+  }
+  admin_things_->signals.async_wait([this](boost::system::error_code error, int next) {
+    if (!error) on_signal(next);
+  });
+}
+
+void App::notice(Level level, std::string_view topic, const std::string& text) {
+  admin_recorder_->record(telemetry::Notice{clock_.wall(), level, topic, text});
+}
+
+void App::reload() {
+  notify_manager("RELOADING=1");
+  auto config = read_config(config_path_);
+  const auto built = config.has_errors() ? nullptr : Snapshot::build(config, servers_, true);
+  const auto& problems = built ? built->config.problems : config.problems;
+  for (const auto& problem : problems) notice(problem.warning ? Level::warning : Level::error, "reload", problem.to_string());
+  if (built) {
+    apply(built);
+    reload_error_.clear();
+    reloads_good_.fetch_add(1, std::memory_order_relaxed);
+    notice(Level::info, "reload", "the configuration was read again");
+  } else {
+    reload_error_ = "the configuration has errors; the old one stays";
+    for (const auto& problem : problems) {
+      if (!problem.warning) {
+        reload_error_ = problem.to_string();
+        break;
+      }
+    }
+    reloads_bad_.fetch_add(1, std::memory_order_relaxed);
+    notice(Level::error, "reload", "the configuration has errors; the old one stays");
+  }
+  notify_manager("READY=1");
+}
+
+void App::apply(std::shared_ptr<const Snapshot> snapshot) {
+  const auto& before = snapshot_->config.options;
+  const auto& now = snapshot->config.options;
+  if (before.smtp.listen != now.smtp.listen || before.web.listen != now.web.listen || before.state_dir != now.state_dir || before.threads != now.threads) {
+    notice(Level::warning, "reload", "listen, state_dir and threads take effect at a restart only");
+  }
+  // A recipient that is new in a directory is no longer what backends said of it.
+  for (const auto& [name, directory] : snapshot->directories) {
+    const auto old = snapshot_->directories.find(name);
+    if (old == snapshot_->directories.end()) continue;
+    for (const auto& address : directory->added_since(*old->second)) learned_->forget(address);
+  }
+  snapshot_ = std::move(snapshot);
+  configured_ = clock_.wall();
+  for (auto& worker : workers_) {
+    net::asio::post(worker->io(), [worker = worker.get(), snapshot = snapshot_] { worker->set_snapshot(snapshot); });
+  }
+  if (web_) web_->set_settings({snapshot_->config.options.web.password_hash});
+  probe_backends();
+}
+
+/// Servers that nobody has seen yet, or that have failed: is there anybody?
+void App::probe_backends() {
+  for (const auto& [name, route] : snapshot_->routes) {
+    for (const auto& server : route->servers) {
+      if (server->known() && !server->breaker.open()) continue;
+      auto& worker = *workers_.front();
+      net::asio::post(worker.io(), [&worker, route, server] { worker.probe(route, server); });
+    }
+  }
+}
+
+void App::watch_backends() {
+  for (const auto& [name, route] : snapshot_->routes) {
+    for (const auto& server : route->servers) {
+      const bool up = !server->breaker.open();
+      const auto known = backend_was_up_.try_emplace(server->address.to_string(), true).first;
+      if (known->second == up) continue;
+      known->second = up;
+      notice(up ? Level::info : Level::error, "backend", fmt::format("{} is {}{}", server->address.to_string(), up ? "up again" : "down: ", up ? "" : server->last_failure()));
+    }
+  }
+}
+
+void App::load_capabilities() {
+  const auto text = read_file(snapshot_->config.options.state_dir + "/backends");
+  if (!text) return;
+  saved_capabilities_ = *text;
+  const auto known = relay::read_capabilities(*text);
+  for (const auto& [name, route] : snapshot_->routes) {
+    for (const auto& server : route->servers) {
+      if (const auto found = known.find(server->address.to_string()); found != known.end()) server->learned(found->second);
+    }
+  }
+}
+
+void App::save_capabilities() {
+  relay::Capabilities all;
+  for (const auto& [name, route] : snapshot_->routes) {
+    for (const auto& server : route->servers) {
+      if (const auto known = server->known()) all[server->address.to_string()] = *known;
+    }
+  }
+  auto text = relay::write_capabilities(all);
+  if (text == saved_capabilities_) return;
+  if (replace_file(snapshot_->config.options.state_dir + "/backends", text)) saved_capabilities_ = std::move(text);
+}
+
+// ---- Stop
+
+void App::begin_drain() {
+  stopping_ = true;
+  notify_manager("STOPPING=1");
+  notice(Level::info, "stop", fmt::format("going down; {} sessions are open", sessions_.load()));
+  for (auto& worker : workers_) {
+    const bool first = worker == workers_.front();
+    net::asio::post(worker->io(), [this, first, worker = worker.get()] {
+      if (first) {
+        for (auto& acceptor : acceptors_) acceptor->stop();
+      }
+      worker->drain(false);
+    });
+  }
+  drain_until_ = clock_.now() + snapshot_->config.options.drain_timeout;
+  if (web_) web_->stop();
+  const auto look = [this](auto self) -> void {
+    if (sessions_.load() <= 0) {
+      admin_.stop();
+      return;
+    }
+    if (clock_.now() >= drain_until_) return stop_now();
+    admin_things_->drain.expires_after(std::chrono::milliseconds(20));
+    admin_things_->drain.async_wait([self](boost::system::error_code error) {
+      if (!error) self(self);
+    });
+  };
+  look(look);
+}
+
+/// What is still under way is told to come again; who does not hear it in two seconds is cut off.
+void App::stop_now() {
+  for (auto& worker : workers_) net::asio::post(worker->io(), [worker = worker.get()] { worker->drain(true); });
+  const auto until = clock_.now() + std::chrono::seconds(2);
+  while (sessions_.load() > 0 && clock_.now() < until) ::usleep(10000);
+  if (sessions_.load() > 0) {
+    notice(Level::warning, "stop", fmt::format("stopped with {} sessions open", sessions_.load()));
+    log_->flush();
+    std::_Exit(0);
+  }
+  admin_.stop();
+}
+
+// ---- Seen
+
+std::vector<std::string> App::warnings() const {
+  std::vector<std::string> found;
+  for (const auto& problem : snapshot_->config.problems) found.push_back(problem.to_string());
+  if (!reload_error_.empty()) found.push_back("the last reload was not taken: " + reload_error_);
+  for (const auto& [name, route] : snapshot_->routes) {
+    for (const auto& server : route->servers) {
+      if (server->breaker.open() || !server->known()) {
+        const auto why = server->last_failure();
+        found.push_back(fmt::format("backend {} cannot be reached{}", server->address.to_string(), why.empty() ? "" : ": " + why));
+      }
+    }
+  }
+  if (!is_writable_directory(snapshot_->config.options.state_dir)) found.push_back("state_dir " + snapshot_->config.options.state_dir + " is not writable: large messages are refused with 452");
+  if (memory_->level() == base::MemoryBudget::Level::full) found.push_back("memory for messages is used up: new messages get 452, new sessions 421");
+  if (shortages_.load() > 0) found.push_back("the system ran out of file descriptors while accepting; raise LimitNOFILE");
+  if (log_->dropped() > 0) found.push_back(fmt::format("{} log lines were lost", log_->dropped()));
+  return found;
+}
+
+webui::Status App::status() const {
+  webui::Status s;
+  s.version = version();
+  s.hostname = snapshot_->config.options.hostname;
+  s.now = clock_.wall();
+  s.started = statistics_.started();
+  s.configured = configured_;
+  s.reload_error = reload_error_;
+  s.since_start = statistics_.totals();
+  s.last_hour = statistics_.last_hour();
+  s.refusals = statistics_.recent();
+  for (const auto& [name, route] : snapshot_->routes) {
+    for (const auto& server : route->servers) {
+      const auto& c = server->counters;
+      s.backends.push_back({name, server->address.to_string(), !server->breaker.open(), server->known().has_value(), server->permits.used(),
+                            static_cast<int>(route->options.max_connections), c.delivered.load(), c.refused.load(), c.deferred.load(),
+                            c.failures.load(), c.outcome_unknown.load(), server->last_failure()});
+    }
+  }
+  if (snapshot_->tls) {
+    for (const auto& certificate : snapshot_->tls->certificates()) s.certificates.push_back({certificate.subject, certificate.file, certificate.not_after});
+  }
+  for (const auto& [name, directory] : snapshot_->directories) s.directories.push_back({name, directory->size()});
+  s.warnings = warnings();
+  s.memory = memory_->used();
+  s.memory_cap = memory_->cap();
+  s.learned = learned_->size();
+  s.log_dropped = log_->dropped();
+  return s;
+}
+
+bool App::ready(std::string& why) const {
+  if (stopping_) {
+    why = "going down";
+    return false;
+  }
+  return true;
+}
+
+void App::add_metrics(telemetry::MetricsBuilder& b) const {
+  const auto number = [](auto n) { return static_cast<double>(n); };
+  b.add("gatepost_build_info", 1, {{"version", version()}});
+  b.add("gatepost_memory_bytes", number(memory_->used()));
+  b.add("gatepost_memory_cap_bytes", number(memory_->cap()));
+  b.add("gatepost_learned_entries", number(learned_->size()));
+  b.add("gatepost_log_lines_dropped_total", number(log_->dropped()));
+  b.add("gatepost_config_reloads_total", number(reloads_good_.load()), {{"result", "taken"}});
+  b.add("gatepost_config_reloads_total", number(reloads_bad_.load()), {{"result", "refused"}});
+  b.add("gatepost_config_last_reload_success", reload_error_.empty() ? 1 : 0);
+  for (const auto& [name, directory] : snapshot_->directories) b.add("gatepost_directory_objects", number(directory->size()), {{"directory", name}});
+  if (snapshot_->tls) {
+    for (const auto& certificate : snapshot_->tls->certificates()) {
+      b.add("gatepost_cert_expiry_timestamp_seconds", number(std::chrono::system_clock::to_time_t(certificate.not_after)), {{"cert", certificate.subject}});
+    }
+  }
+  for (const auto& [name, route] : snapshot_->routes) {
+    for (const auto& server : route->servers) {
+      const auto backend = server->address.to_string();
+      const auto& c = server->counters;
+      b.add("gatepost_backend_up", server->breaker.open() ? 0 : 1, {{"backend", backend}});
+      b.add("gatepost_backend_connections", number(server->permits.used()), {{"backend", backend}});
+      b.add("gatepost_backend_opened_total", number(c.connections.load()), {{"backend", backend}});
+      b.add("gatepost_backend_failures_total", number(c.failures.load()), {{"backend", backend}});
+      b.add("gatepost_backend_messages_total", number(c.delivered.load()), {{"backend", backend}, {"result", "delivered"}});
+      b.add("gatepost_backend_messages_total", number(c.refused.load()), {{"backend", backend}, {"result", "refused"}});
+      b.add("gatepost_backend_messages_total", number(c.deferred.load()), {{"backend", backend}, {"result", "deferred"}});
+    }
+  }
+}
+
+}  // namespace gatepost::gateway

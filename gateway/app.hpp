@@ -1,0 +1,92 @@
+// The program `gatepost run`: puts everything together, starts it, reloads it, stops it.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "core/net/acceptor.hpp"
+#include "gateway/snapshot.hpp"
+#include "gateway/worker.hpp"
+#include "telemetry/metrics.hpp"
+#include "webui/server.hpp"
+
+namespace gatepost::gateway {
+
+class App final : private webui::Queries {
+ public:
+  /// `config` is free of errors.
+  App(std::string config_path, Config config);
+  ~App() override;
+
+  /// Serves until SIGTERM; returns the exit code.
+  int run();
+
+ private:
+  // Start
+  bool open_sockets();
+  bool start();
+  void start_workers();
+  void start_signals();
+  void print_start();
+  void arm_tick();
+  void tick();
+
+  // While running
+  void dispatch(int descriptor, const base::Endpoint& peer);
+  void on_signal(int signal);
+  void reload();
+  void apply(std::shared_ptr<const Snapshot> snapshot);
+  void probe_backends();
+  void load_capabilities();
+  void save_capabilities();
+  void notice(telemetry::Level level, std::string_view topic, const std::string& text);
+  void watch_backends();
+
+  // Stop
+  void begin_drain();
+  void stop_now();
+
+  // webui::Queries
+  webui::Status status() const override;
+  std::string metrics() const override { return metrics_->text(); }
+  bool ready(std::string& why) const override;
+  void add_metrics(telemetry::MetricsBuilder& builder) const;
+  std::vector<std::string> warnings() const;
+
+  std::string config_path_;
+  Config config_;
+  base::SystemClock clock_;
+  net::asio::io_context admin_{1};
+  ServerRegistry servers_;
+  std::shared_ptr<const Snapshot> snapshot_;
+  std::unique_ptr<base::MemoryBudget> memory_;
+  std::unique_ptr<relay::Learned> learned_;
+  std::unique_ptr<state::SpillStore> spill_;
+  std::atomic<std::int64_t> sessions_{0};
+  telemetry::Statistics statistics_{clock_};
+  std::unique_ptr<telemetry::Log> log_;
+  telemetry::Recorder* admin_recorder_ = nullptr;
+  std::unique_ptr<telemetry::Metrics> metrics_;
+  std::vector<net::ListeningSocket> smtp_sockets_;
+  std::vector<net::ListeningSocket> web_sockets_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+  std::vector<std::unique_ptr<net::Acceptor>> acceptors_;
+  std::unique_ptr<webui::Server> web_;
+  struct Admin;
+  std::unique_ptr<Admin> admin_things_;
+  std::map<std::string, bool> backend_was_up_;
+  std::string saved_capabilities_;
+  base::WallTime configured_;
+  base::Instant drain_until_{};
+  std::string reload_error_;
+  std::atomic<std::uint64_t> reloads_good_{0};
+  std::atomic<std::uint64_t> reloads_bad_{0};
+  std::atomic<std::uint64_t> shortages_{0};
+  unsigned ticks_ = 0;
+  bool stopping_ = false;
+};
+
+}  // namespace gatepost::gateway

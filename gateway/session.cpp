@@ -1,0 +1,483 @@
+#include "gateway/session.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "core/base/text.hpp"
+#include "core/net/one_shot.hpp"
+#include "core/net/proxy_protocol.hpp"
+
+namespace gatepost::gateway {
+namespace {
+
+using smtp::Action;
+using smtp::Say;
+using smtp::Stage;
+using smtp::Step;
+
+constexpr base::Millis proxy_patience{5000};
+constexpr base::Millis handshake_patience{30000};
+constexpr base::Millis linger_patience{2000};
+constexpr base::Millis goodbye_patience{1000};
+/// A slow start is no slow message.
+constexpr base::Millis data_rate_grace{60000};
+constexpr std::size_t linger_octets = 1 << 20;
+
+bool holds_quit(std::string_view octets) {
+  while (!octets.empty()) {
+    if (base::istarts_with(octets, "QUIT\r\n")) return true;
+    const auto end = octets.find('\n');
+    if (end == std::string_view::npos) return false;
+    octets.remove_prefix(end + 1);
+  }
+  return false;
+}
+
+}  // namespace
+
+std::unique_ptr<char[]> BufferPool::get() {
+  if (free_.empty()) return std::unique_ptr<char[]>(new char[size_]);
+  auto buffer = std::move(free_.back());
+  free_.pop_back();
+  return buffer;
+}
+
+void BufferPool::put(std::unique_ptr<char[]> buffer) {
+  if (buffer && free_.size() < keep) free_.push_back(std::move(buffer));
+}
+
+Session::Session(SessionContext& context, std::shared_ptr<const smtp::ServerSession::Settings> settings, std::unique_ptr<Desk> desk, Start start)
+    : context_(context),
+      settings_(std::move(settings)),
+      desk_(std::move(desk)),
+      stream_(std::move(start.stream)),
+      machine_(*settings_, *this, std::move(start.facts)),
+      started_(context.clock.now()),
+      turn_away_(std::move(start.turn_away)),
+      expects_proxy_(start.expects_proxy) {}
+
+net::Task<void> Session::run() {
+  if (expects_proxy_) {
+    const bool told = co_await read_proxy_header();
+    if (!told) {
+      close_record();
+      co_return;
+    }
+  }
+  look_for_early_talk();
+  take_step(turn_away_ ? machine_.consulted(smtp::Decision::drop(*turn_away_)) : machine_.start());
+  while (step_.action != Action::close) {
+    switch (step_.action) {
+      case Action::read:
+      case Action::body: {
+        const auto progress = step_.action == Action::read ? read_commands() : read_body();
+        if (progress == Progress::stepped) {
+          if (wants_spill()) co_await spill();
+          break;
+        }
+        if (!try_flush()) co_await flush(settings_->options.command_timeout);
+        if (step_.action == Action::close) break;
+        drop_buffer();
+        readable_ = co_await stream_->wait(progress == Progress::want_read ? net::Want::read : net::Want::write, deadline_);
+        if (!readable_) interrupted();
+        break;
+      }
+      case Action::consult:
+        if (!consult(step_.stage, false)) co_await consult_slowly(step_.stage);
+        break;
+      case Action::deliver: co_await deliver(); break;
+      case Action::start_tls: co_await start_tls(); break;
+      case Action::pause: co_await pause(step_.delay); break;
+      case Action::close: break;
+    }
+  }
+  deadline_.clear();
+  if (!broken_ && !try_flush()) co_await flush(goodbye_patience);
+  if (!broken_ && how_ != telemetry::Close::quit) co_await linger();
+  close_record();
+}
+
+/// The next step, from wherever it came.
+void Session::take_step(Step step) {
+  step_ = step;
+  if (step.action == Action::close && how_ == telemetry::Close::quit && !machine_.quit()) how_ = telemetry::Close::refused;
+}
+
+/// The connection is gone.
+void Session::lost() {
+  broken_ = true;
+  how_ = telemetry::Close::vanished;
+  machine_.hung_up();
+  step_ = {Action::close};
+}
+
+/// The deadline ended a wait.
+void Session::interrupted() {
+  const auto why = deadline_.interrupted();
+  deadline_.clear();
+  if (why == net::Interrupt::hung_up) return lost();
+  const auto now = context_.clock.now();
+  auto say = Say::timeout;
+  how_ = telemetry::Close::timeout;
+  if (why == net::Interrupt::shutdown) {
+    say = Say::shutting_down;
+    how_ = telemetry::Close::shutdown;
+  } else if (now >= session_end()) {
+    say = Say::session_too_long;
+  } else if (step_.action == Action::body && now - body_read_ < settings_->options.data_timeout) {
+    say = Say::too_slow;
+  }
+  take_step(machine_.timed_out(say));
+}
+
+// ---- Reading
+
+/// Gives the machine one command, reading more if there is none.
+Session::Progress Session::read_commands() {
+  if (begin_ < end_) {
+    const auto fed = machine_.feed(input());
+    if (fed.consumed > 0) {
+      begin_ += fed.consumed;
+      take_step(fed.step);
+      return Progress::stepped;
+    }
+  }
+  if (draining_ && machine_.idle()) {
+    how_ = telemetry::Close::shutdown;
+    take_step(machine_.timed_out(Say::shutting_down));
+    return Progress::stepped;
+  }
+  set_deadline(settings_->options.command_timeout);
+  if (!readable_) return Progress::want_read;
+  std::size_t got = 0;
+  const auto progress = read_into(input_space(), got);
+  end_ += got;
+  return progress;
+}
+
+/// Reads into the message, from the command buffer first: a chunk may be pipelined behind its BDAT.
+Session::Progress Session::read_body() {
+  const auto space = machine_.body_space();
+  std::size_t got = 0;
+  if (begin_ < end_) {
+    got = std::min(space.size(), end_ - begin_);
+    std::memcpy(space.data(), buffer_.get() + begin_, got);
+    begin_ += got;
+  } else {
+    set_body_deadline();
+    if (!readable_) return Progress::want_read;
+    const auto progress = read_into(space, got);
+    if (got == 0) return progress;
+  }
+  body_octets_ += got;
+  std::string rest;
+  take_step(machine_.fed_body(got, rest));
+  if (step_.action != Action::body) body_octets_ = 0;
+  if (!rest.empty()) keep(rest);
+  return Progress::stepped;
+}
+
+/// One read. Nothing to read yet is no step; the end of the connection is one.
+Session::Progress Session::read_into(std::span<char> space, std::size_t& got) {
+  const auto result = stream_->read(space);
+  readable_ = result.more;
+  switch (result.status) {
+    case net::IoStatus::want_read: return Progress::want_read;
+    case net::IoStatus::want_write: return Progress::want_write;
+    case net::IoStatus::eof:
+    case net::IoStatus::error: lost(); return Progress::stepped;
+    case net::IoStatus::done: break;
+  }
+  got = result.bytes;
+  octets_in_ += got;
+  return Progress::stepped;
+}
+
+/// Room behind what is in the command buffer. The machine takes or skips whatever is as long as a line may be, so
+/// that there always is some.
+std::span<char> Session::input_space() {
+  if (!buffer_) {
+    buffer_ = context_.buffers.get();
+    capacity_ = context_.buffers.size();
+  }
+  if (begin_ > 0) {
+    std::memmove(buffer_.get(), buffer_.get() + begin_, end_ - begin_);
+    end_ -= begin_;
+    begin_ = 0;
+  }
+  return {buffer_.get() + end_, capacity_ - end_};
+}
+
+/// What came behind a message: the next commands.
+void Session::keep(std::string_view rest) {
+  begin_ = end_ = 0;
+  drop_buffer();
+  if (rest.size() > context_.buffers.size()) {
+    capacity_ = rest.size();
+    buffer_.reset(new char[capacity_]);
+  }
+  std::memcpy(input_space().data(), rest.data(), rest.size());
+  end_ = rest.size();
+}
+
+/// An idle session owns no buffer.
+void Session::drop_buffer() {
+  if (begin_ < end_ || !buffer_) return;
+  begin_ = end_ = 0;
+  if (capacity_ == context_.buffers.size()) {
+    context_.buffers.put(std::move(buffer_));
+  } else {
+    buffer_.reset();
+  }
+}
+
+/// Looks once, before the banner. What came is kept: it is the first command.
+void Session::look_for_early_talk() {
+  if (begin_ == end_) {
+    std::array<char, 512> early;
+    const auto result = stream_->read(early);
+    if (result.status != net::IoStatus::done) return;
+    octets_in_ += result.bytes;
+    keep({early.data(), result.bytes});
+  }
+  machine_.note_early_talk();
+}
+
+net::Task<bool> Session::read_proxy_header() {
+  set_deadline(proxy_patience);
+  net::ProxyHeader header;
+  while (true) {
+    const auto parsed = net::parse_proxy_header(input(), header);
+    if (parsed == net::ProxyParse::complete) break;
+    const bool ready = parsed == net::ProxyParse::incomplete && co_await stream_->wait(net::Want::read, deadline_);
+    std::size_t got = 0;
+    if (!ready || read_into(input_space(), got) == Progress::want_write || broken_) {
+      how_ = broken_ ? telemetry::Close::vanished : telemetry::Close::refused;
+      desk_->refused(Stage::connect, smtp::reply(Say::proxy_missing), {});
+      co_return false;
+    }
+    end_ += got;
+  }
+  begin_ += header.length;
+  drop_buffer();
+  if (!header.source) {  // the balancer's own look: nothing to say to it
+    how_ = telemetry::Close::health_check;
+    co_return false;
+  }
+  machine_.note_proxy(*header.source, *header.destination);
+  co_return true;
+}
+
+// ---- Writing
+
+/// Writes what is there. False: not all of it could be written, or the connection is broken.
+bool Session::try_flush() {
+  auto& output = machine_.output();
+  if (output.empty()) return true;
+  const iovec part{output.data(), output.size()};
+  const auto written = stream_->write({&part, 1});
+  octets_out_ += written.bytes;
+  if (written.bytes == output.size()) {
+    // The next answer is as short: keep the room, but not that of a long one.
+    output.clear();
+    if (output.capacity() > 512) output.shrink_to_fit();
+    return true;
+  }
+  output.erase(0, written.bytes);
+  if (written.status == net::IoStatus::error || written.status == net::IoStatus::eof) lost();
+  return false;
+}
+
+/// Waits until all is written, or the connection is broken.
+net::Task<void> Session::flush(base::Millis patience) {
+  deadline_.set(context_.clock.now() + patience);
+  while (!broken_ && !try_flush()) {
+    if (broken_) break;
+    const bool ready = co_await stream_->wait(net::Want::write, deadline_);
+    if (ready) continue;
+    deadline_.clear();
+    lost();  // whoever does not read is not told either
+    how_ = telemetry::Close::timeout;
+  }
+}
+
+/// What a client has sent meanwhile must be read, or closing would reset the connection and it might never see
+/// our last words.
+net::Task<void> Session::linger() {
+  stream_->shutdown_send();
+  deadline_.set(context_.clock.now() + linger_patience);
+  std::size_t octets = 0;
+  std::array<char, 4096> nowhere;
+  while (octets < linger_octets) {
+    const auto result = stream_->read(nowhere);
+    octets += result.bytes;
+    if (result.status == net::IoStatus::done) continue;
+    if (result.status != net::IoStatus::want_read) break;
+    const bool ready = co_await stream_->wait(net::Want::read, deadline_);
+    if (!ready) break;
+  }
+}
+
+// ---- Steps that may wait
+
+bool Session::consult(Stage stage, bool again) {
+  if (stage == Stage::mail && !again) {
+    transaction_started_ = context_.clock.now();
+    spilled_ = false;
+  }
+  auto decision = desk_->consult(stage, machine_, again);
+  if (!decision) return false;
+  take_step(machine_.consulted(std::move(*decision)));
+  return true;
+}
+
+net::Task<void> Session::consult_slowly(Stage stage) {
+  if (!try_flush()) co_await flush(settings_->options.command_timeout);
+  if (broken_) co_return;
+  set_deadline(settings_->options.command_timeout);
+  do {
+    // The answer may come when this session is gone.
+    auto ready = std::make_shared<net::OneShot<bool>>(context_.io.get_executor());
+    desk_->when_ready([ready] { ready->set(true); });
+    watching_ = true;
+    const bool answered = co_await ready->wait(deadline_);
+    watching_ = false;
+    if (!answered && !ready->ready()) co_return interrupted();
+  } while (!consult(stage, true));
+}
+
+net::Task<void> Session::deliver() {
+  if (!try_flush()) co_await flush(settings_->options.command_timeout);
+  if (broken_) co_return;
+  watching_ = true;
+  std::function<bool()> gone = [this] { return client_gone(); };
+  auto answer = co_await desk_->deliver(machine_, deadline_, std::move(gone));
+  watching_ = false;
+  deadline_.clear();
+  if (answer.ending == smtp::Ending::vanished) {
+    how_ = telemetry::Close::vanished;
+    broken_ = true;
+  }
+  take_step(machine_.delivered(std::move(answer)));
+}
+
+net::Task<void> Session::start_tls() {
+  if (!try_flush()) co_await flush(settings_->options.command_timeout);
+  if (broken_) co_return;
+  // What came in plain text behind STARTTLS is not from whom TLS will tell us (RFC 3207 4.2).
+  begin_ = end_ = 0;
+  drop_buffer();
+  stream_ = context_.start_tls(std::move(stream_));
+  set_deadline(handshake_patience);
+  auto progress = stream_->handshake();
+  while (progress.status == net::IoStatus::want_read || progress.status == net::IoStatus::want_write) {
+    const bool ready = co_await stream_->wait(progress.status == net::IoStatus::want_read ? net::Want::read : net::Want::write, deadline_);
+    if (!ready) break;
+    progress = stream_->handshake();
+  }
+  readable_ = true;  // the first command may have come with the end of the handshake
+  if (progress.status != net::IoStatus::done) {
+    deadline_.clear();
+    broken_ = true;
+    take_step(machine_.tls_failed());
+    co_return;
+  }
+  const auto* info = stream_->tls();
+  take_step(machine_.tls_started(info->version, info->cipher, info->bits));
+}
+
+net::Task<void> Session::pause(base::Millis delay) {
+  if (!try_flush()) co_await flush(settings_->options.command_timeout);
+  if (broken_) co_return;
+  net::OneShot<bool> nothing(context_.io.get_executor());
+  deadline_.set(context_.clock.now() + delay);
+  watching_ = true;
+  co_await nothing.wait(deadline_);
+  watching_ = false;
+  if (deadline_.interrupted() != net::Interrupt::expired) co_return interrupted();
+  deadline_.clear();
+  take_step(machine_.resumed());
+}
+
+bool Session::wants_spill() {
+  if (!machine_.reading_body() || !machine_.has_body()) return false;
+  return machine_.body().memory() > desk_->memory_share() + state::ChunkPool::large;
+}
+
+/// Not interruptible: the writing thread holds pointers into the body.
+net::Task<void> Session::spill() {
+  auto& body = machine_.body();
+  auto parts = body.spillable();
+  if (parts.empty()) co_return;
+  net::Deadline patience;
+  net::OneShot<std::shared_ptr<state::SpillFile>> written(context_.io.get_executor());
+  context_.spill.write(body.file(), std::move(parts), body.spill_offset(), context_.io.get_executor(),
+                       [&written](std::shared_ptr<state::SpillFile> file) { written.set(std::move(file)); });
+  co_await written.wait(patience);
+  if (written.get()) {
+    body.spilled(std::move(written.get()));
+    spilled_ = true;
+  } else {
+    machine_.storage_failed();
+  }
+}
+
+// ---- Time, and the end
+
+void Session::set_deadline(base::Millis patience) {
+  deadline_.set(std::min(context_.clock.now() + patience, session_end()));
+}
+
+void Session::set_body_deadline() {
+  const auto& options = settings_->options;
+  body_read_ = context_.clock.now();
+  if (body_octets_ == 0) body_started_ = body_read_;
+  auto limit = std::min(body_read_ + options.data_timeout, session_end());
+  if (const auto rate = options.min_data_rate.bytes; rate > 0) {
+    limit = std::min(limit, body_started_ + data_rate_grace + base::Millis(body_octets_ * 1000 / rate));
+  }
+  deadline_.set(limit);
+}
+
+void Session::sweep(base::Instant now) {
+  if (watching_ && client_gone()) deadline_.interrupt(net::Interrupt::hung_up);
+  deadline_.check(now);
+}
+
+/// Gone is also who ended the connection without QUIT: a client that waits for its answer does not.
+bool Session::client_gone() {
+  std::array<char, 1024> octets;
+  std::span<char> unread(octets);
+  switch (stream_->presence(unread)) {
+    case net::Presence::here: return false;
+    case net::Presence::gone: return begin_ == end_ || !holds_quit(input());
+    case net::Presence::leaving: break;
+  }
+  return !holds_quit(input()) && !holds_quit({unread.data(), unread.size()});
+}
+
+void Session::shut_down(bool hard) {
+  draining_ = true;
+  if (hard || (machine_.idle() && !watching_)) deadline_.interrupt(net::Interrupt::shutdown);
+}
+
+void Session::transaction_ended(const smtp::TransactionRecord& record) {
+  const auto duration = transaction_started_ == base::Instant{} ? base::Millis{0}
+                                                                 : std::chrono::duration_cast<base::Millis>(context_.clock.now() - transaction_started_);
+  desk_->transaction_ended(record, duration, spilled_);
+  transaction_started_ = {};
+}
+
+void Session::close_record() {
+  if (std::exchange(recorded_, true)) return;
+  const auto duration = std::chrono::duration_cast<base::Millis>(context_.clock.now() - started_);
+  desk_->session_closed(machine_.helo_facts(), machine_.totals(), how_, duration, octets_in_, octets_out_);
+}
+
+void Session::abandon() {
+  machine_.hung_up();
+  how_ = telemetry::Close::vanished;
+  close_record();
+}
+
+}  // namespace gatepost::gateway
