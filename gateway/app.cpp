@@ -139,14 +139,15 @@ void App::start_workers() {
   for (auto& worker : workers_) {
     worker->pool().ask_others = [this, asking = worker.get()](const std::shared_ptr<relay::Server>& server) {
       for (auto& other : workers_) {
-        if (other.get() == asking) continue;
+        if (other.get() == asking || !other->pool().has_idle()) continue;
         net::asio::post(other->io(), [pool = &other->pool(), server] { pool->donate(*server); });
       }
     };
   }
   for (auto& socket : smtp_sockets_) {
+    const auto local = socket.local();
     acceptors_.push_back(std::make_unique<net::Acceptor>(
-        workers_.front()->io(), std::move(socket), [this](int descriptor, const base::Endpoint& peer) { dispatch(descriptor, peer); },
+        workers_.front()->io(), std::move(socket), [this, local](int descriptor, const base::Endpoint& peer) { dispatch(descriptor, peer, local); },
         [this] { shortages_.fetch_add(1, std::memory_order_relaxed); }));
     acceptors_.back()->start();
   }
@@ -203,7 +204,7 @@ void App::tick() {
 // ---- While running
 
 /// On the first worker's thread.
-void App::dispatch(int descriptor, const base::Endpoint& peer) {
+void App::dispatch(int descriptor, const base::Endpoint& peer, const base::Endpoint& local) {
   auto* chosen = workers_.front().get();
   if (workers_.size() > 1 && chosen->measure() >= busy_enough) {
     for (const auto& worker : workers_) {
@@ -211,9 +212,9 @@ void App::dispatch(int descriptor, const base::Endpoint& peer) {
     }
   }
   if (chosen == workers_.front().get()) {
-    chosen->accept(descriptor, peer);
+    chosen->accept(descriptor, peer, local);
   } else {
-    net::asio::post(chosen->io(), [chosen, descriptor, peer] { chosen->accept(descriptor, peer); });
+    net::asio::post(chosen->io(), [chosen, descriptor, peer, local] { chosen->accept(descriptor, peer, local); });
   }
 }
 

@@ -35,7 +35,7 @@ class App final : private webui::Queries {
   void tick();
 
   // While running
-  void dispatch(int descriptor, const base::Endpoint& peer);
+  void dispatch(int descriptor, const base::Endpoint& peer, const base::Endpoint& local);
   void on_signal(int signal);
   void reload();
   void apply(std::shared_ptr<const Snapshot> snapshot);

@@ -75,7 +75,7 @@ class Sink {
     settings->options.hard_error_limit = 1000;
     settings->options.soft_error_limit = 1000;
     context.start_tls = [this](std::unique_ptr<net::Stream> plain) -> std::unique_ptr<net::Stream> {
-      return std::make_unique<net::TlsStream>(static_cast<net::TcpStream&>(*plain).release(), tls->make_session());
+      return std::make_unique<net::TlsStream>(io, static_cast<net::TcpStream&>(*plain).release(), tls->make_session());
     };
   }
 
@@ -135,8 +135,7 @@ class Sink {
     start.facts.id = base::SessionId::make(random);
     start.facts.client = peer;
     start.facts.connected_at = clock.wall();
-    const auto protocol = peer.address.is_v4() ? net::asio::ip::tcp::v4() : net::asio::ip::tcp::v6();
-    start.stream = std::make_unique<net::TcpStream>(net::Socket(io, protocol, descriptor));
+    start.stream = std::make_unique<net::TcpStream>(io, descriptor);
     auto session = std::make_unique<Session>(context, settings, std::make_unique<SinkDesk>(*this), std::move(start));
     sessions_.push_back(*session);
     auto* running = session.get();

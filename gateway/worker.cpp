@@ -47,7 +47,7 @@ Worker::Worker(unsigned index, const Shared& shared, std::shared_ptr<const Snaps
       context_{io_, shared.clock, chunks_, shared.spill, buffers_, {}},
       timer_(io_) {
   context_.start_tls = [this](std::unique_ptr<net::Stream> plain) -> std::unique_ptr<net::Stream> {
-    return std::make_unique<net::TlsStream>(static_cast<net::TcpStream&>(*plain).release(), live_->tls->make_session());
+    return std::make_unique<net::TlsStream>(io_, static_cast<net::TcpStream&>(*plain).release(), live_->tls->make_session());
   };
   arm_sweep();
 }
@@ -88,21 +88,13 @@ std::optional<smtp::Reply> Worker::turn_away() const {
   return std::nullopt;
 }
 
-void Worker::accept(int descriptor, const base::Endpoint& peer) {
-  const auto protocol = peer.address.is_v4() ? net::asio::ip::tcp::v4() : net::asio::ip::tcp::v6();
-  boost::system::error_code error;
-  net::Socket socket(io_);
-  socket.assign(protocol, descriptor, error);
-  if (error) {
-    ::close(descriptor);
-    return;
-  }
+void Worker::accept(int descriptor, const base::Endpoint& peer, const base::Endpoint& local) {
   Session::Start start;
   start.facts.id = base::SessionId::make(random_);
   start.facts.client = peer;
-  start.facts.local = net::local_of(descriptor).value_or(base::Endpoint{});
+  start.facts.local = local;
   start.facts.connected_at = shared_.clock.wall();
-  start.stream = std::make_unique<net::TcpStream>(std::move(socket));
+  start.stream = std::make_unique<net::TcpStream>(io_, descriptor);
   start.expects_proxy = is_balancer(peer.address);
   start.turn_away = turn_away();
   recorder_.session_opened();

@@ -54,8 +54,8 @@ class Worker {
 
   // On the worker's thread, or before it runs:
 
-  /// Begins a session on an accepted descriptor.
-  void accept(int descriptor, const base::Endpoint& peer);
+  /// Begins a session on an accepted descriptor. `local`: where it was accepted.
+  void accept(int descriptor, const base::Endpoint& peer, const base::Endpoint& local);
   double measure();
   void set_snapshot(std::shared_ptr<const Snapshot> snapshot);
   /// No new sessions; those there are end when they can, at once if `hard`.

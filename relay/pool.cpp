@@ -40,7 +40,13 @@ std::unique_ptr<Connection> Pool::take_idle(const Server& server) {
   if (found == idle_.rend()) return nullptr;
   auto connection = std::move(found->connection);
   idle_.erase(std::next(found).base());
+  has_idle_.store(!idle_.empty(), std::memory_order_relaxed);
   return connection;
+}
+
+void Pool::keep(std::unique_ptr<Connection> connection, base::Instant until) {
+  idle_.push_back({std::move(connection), until});
+  has_idle_.store(true, std::memory_order_relaxed);
 }
 
 net::Task<Leased> Pool::lease(const Route& route, std::shared_ptr<Server> server, net::Deadline& deadline, bool fresh) {
@@ -61,13 +67,22 @@ net::Task<Leased> Pool::lease(const Route& route, std::shared_ptr<Server> server
 net::Task<Leased> Pool::wait_in_line(std::shared_ptr<Server> server, net::Deadline& deadline) {
   using Handed = net::OneShot<std::unique_ptr<Connection>>;
   auto handed = std::make_shared<Handed>(context_.get_executor());
-  server->permits.wait([weak = std::weak_ptr<Handed>(handed), server, &context = context_](std::unique_ptr<Connection> connection) {
-    if (connection) connection->stream->migrate(context);
-    net::asio::post(context, [weak, server, connection = std::move(connection)]() mutable {
+  server->permits.wait(this, [weak = std::weak_ptr<Handed>(handed), server, this](std::unique_ptr<Connection> connection, const void* from) {
+    if (connection && from == this) {
+      if (const auto waiting = weak.lock()) {
+        waiting->set(std::move(connection));
+      } else {
+        server->permits.hand_over(std::move(connection), this);
+      }
+      return;
+    }
+    if (connection) connection->stream->detach();
+    net::asio::post(context_, [weak, server, this, connection = std::move(connection)]() mutable {
+      if (connection) connection->stream->attach(context_);
       if (const auto waiting = weak.lock()) {
         waiting->set(std::move(connection));
       } else if (!connection) {
-        server->permits.hand_over(nullptr);  // whoever stood here has left: the next one's turn
+        server->permits.hand_over(nullptr, nullptr);  // whoever stood here has left: the next one's turn
       }
     });
   });
@@ -144,11 +159,11 @@ void Pool::give_back(std::unique_ptr<Connection> connection, const Route& route)
   connection->idle_since = now;
   auto& permits = connection->server->permits;
   if (permits.anybody_waits()) {
-    connection = permits.hand_over(std::move(connection));
+    connection = permits.hand_over(std::move(connection), this);
     if (!connection) return;
   }
   const auto until = std::min(now + route.options.idle_timeout, connection->opened_at + route.options.max_age);
-  idle_.push_back({std::move(connection), until});
+  keep(std::move(connection), until);
 }
 
 void Pool::sweep(base::Instant now) {
@@ -162,8 +177,8 @@ void Pool::sweep(base::Instant now) {
 void Pool::donate(const Server& server) {
   if (auto connection = take_idle(server)) {
     auto& permits = connection->server->permits;
-    connection = permits.hand_over(std::move(connection));
-    if (connection) idle_.push_back({std::move(connection), clock_.now() + std::chrono::seconds(5)});
+    connection = permits.hand_over(std::move(connection), this);
+    if (connection) keep(std::move(connection), clock_.now() + std::chrono::seconds(5));
   }
 }
 

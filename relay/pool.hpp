@@ -2,6 +2,7 @@
 // their thread and move only when another thread has run out.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <vector>
 
@@ -29,7 +30,8 @@ class Pool {
   /// Hands an idle connection to whoever waits for one on another thread.
   void donate(const Server& server);
   void close_all();
-  std::size_t idle_count() const { return idle_.size(); }
+  /// For other threads: is there anything to donate?
+  bool has_idle() const { return has_idle_.load(std::memory_order_relaxed); }
 
   /// Called when this pool has run out of permits: asks the other threads' pools to donate().
   std::function<void(std::shared_ptr<Server>)> ask_others = [](const std::shared_ptr<Server>&) {};
@@ -40,6 +42,7 @@ class Pool {
     base::Instant until;
   };
   std::unique_ptr<Connection> take_idle(const Server& server);
+  void keep(std::unique_ptr<Connection> connection, base::Instant until);
   net::Task<base::Result<std::unique_ptr<Connection>>> wait_in_line(std::shared_ptr<Server> server, net::Deadline& deadline);
   net::Task<base::Result<std::unique_ptr<Connection>>> open(const Route& route, std::shared_ptr<Server> server,
                                                             net::Deadline& deadline, smtp::ClientTls tls);
@@ -51,6 +54,7 @@ class Pool {
   const base::Clock& clock_;
   std::string hostname_;
   std::vector<Idle> idle_;
+  std::atomic<bool> has_idle_{false};
 };
 
 }  // namespace gatepost::relay

@@ -43,25 +43,30 @@ bool Permits::try_take() {
 
 void Permits::give() {
   used_.fetch_sub(1, std::memory_order_relaxed);
-  if (anybody_waits()) hand_over(nullptr);
+  if (anybody_waits()) hand_over(nullptr, nullptr);
 }
 
-void Permits::wait(Waiter waiter) {
+void Permits::wait(const void* pool, Waiter waiter) {
   const std::lock_guard lock(mutex_);
-  line_.push_back(std::move(waiter));
+  line_.push_back({pool, std::move(waiter)});
   waiting_.fetch_add(1, std::memory_order_relaxed);
 }
 
-std::unique_ptr<Connection> Permits::hand_over(std::unique_ptr<Connection> connection) {
+std::unique_ptr<Connection> Permits::hand_over(std::unique_ptr<Connection> connection, const void* pool) {
   Waiter waiter;
   {
     const std::lock_guard lock(mutex_);
     if (line_.empty()) return connection;
-    waiter = std::move(line_.front());
-    line_.pop_front();
+    auto next = line_.begin();
+    if (++turn_ % 4 != 0) {
+      const auto same = std::find_if(line_.begin(), line_.end(), [pool](const Place& place) { return place.pool == pool; });
+      if (same != line_.end()) next = same;
+    }
+    waiter = std::move(next->waiter);
+    line_.erase(next);
     waiting_.fetch_sub(1, std::memory_order_relaxed);
   }
-  waiter(std::move(connection));
+  waiter(std::move(connection), pool);
   return nullptr;
 }
 

@@ -53,19 +53,27 @@ class Permits {
   void give();
   int used() const { return used_.load(std::memory_order_relaxed); }
 
-  /// Gets a connection, or null: try again to take a permit. Called on any thread, exactly once.
-  using Waiter = std::function<void(std::unique_ptr<Connection>)>;
-  void wait(Waiter waiter);
+  /// Gets a connection and the pool it comes from, or null: try again to take a permit. Called on any thread,
+  /// exactly once.
+  using Waiter = std::function<void(std::unique_ptr<Connection>, const void* from)>;
+  /// `pool` names the waiter's pool.
+  void wait(const void* pool, Waiter waiter);
   bool anybody_waits() const { return waiting_.load(std::memory_order_relaxed) > 0; }
-  /// Gives `connection` to the first in line; it comes back if nobody waits.
-  std::unique_ptr<Connection> hand_over(std::unique_ptr<Connection> connection);
+  /// Gives `connection` to somebody in line: mostly to the first of the same pool, since moving to another thread
+  /// costs, but every fourth time to the first of all. It comes back if nobody waits.
+  std::unique_ptr<Connection> hand_over(std::unique_ptr<Connection> connection, const void* pool);
 
  private:
   std::atomic<int> limit_;
   std::atomic<int> used_{0};
   std::atomic<int> waiting_{0};
+  struct Place {
+    const void* pool;
+    Waiter waiter;
+  };
   std::mutex mutex_;
-  std::deque<Waiter> line_;
+  std::deque<Place> line_;
+  unsigned turn_ = 0;
 };
 
 class Server {

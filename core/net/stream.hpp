@@ -58,13 +58,15 @@ class Stream : private Waiter {
   virtual IoResult handshake() { return {}; }
   /// Why the handshake failed; for people.
   virtual std::string failure() const { return {}; }
-  /// Looks without reading. With Presence::leaving, as much of the unread bytes as fits is copied to `unread`
+  /// Looks without reading, as of the last time the thread asked the system what has happened. With Presence::leaving, as much of the unread bytes as fits is copied to `unread`
   /// and `unread` shrunk to it.
   virtual Presence presence(std::span<char>& unread) = 0;
   /// Ends our side; the peer may still send.
   virtual void shutdown_send() = 0;
-  /// Moves the connection to another thread's io_context; nothing may be waiting.
-  virtual void migrate(asio::io_context& context) = 0;
+  /// To move the connection to another thread: detach() on the old one, attach() on the new one. Nothing may be
+  /// waiting.
+  virtual void detach() = 0;
+  virtual void attach(asio::io_context& context) = 0;
   /// Null without TLS.
   virtual const TlsInfo* tls() const { return nullptr; }
 

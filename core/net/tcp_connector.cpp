@@ -31,7 +31,8 @@ class TcpConnector final : public Connector {
     if (!addresses) co_return addresses.error();
     base::Failure last{"no address for " + host};
     for (const auto& address : *addresses) {
-      auto stream = co_await connect_to(base::Endpoint{address, port}, deadline);
+      const base::Endpoint endpoint{address, port};
+      auto stream = co_await connect_to(endpoint, deadline);
       if (stream || deadline.interrupted() != Interrupt::none) co_return stream;
       last = stream.error();
     }
@@ -40,7 +41,8 @@ class TcpConnector final : public Connector {
 
   std::unique_ptr<Stream> start_tls(std::unique_ptr<Stream> plain, const TlsClientContext& context,
                                     const std::string& name) override {
-    return std::make_unique<TlsStream>(static_cast<TcpStream&>(*plain).release(), context.make_session(name));
+    auto& tcp = static_cast<TcpStream&>(*plain);
+    return std::make_unique<TlsStream>(context_, tcp.release(), context.make_session(name));
   }
 
  private:
@@ -76,18 +78,18 @@ class TcpConnector final : public Connector {
 
   Task<base::Result<std::unique_ptr<Stream>>> connect_to(base::Endpoint endpoint, Deadline& deadline) {
     const auto fail = [&endpoint](const std::string& why) { return base::Failure{"cannot connect to " + endpoint.to_string() + ": " + why}; };
-    const auto protocol = endpoint.address.is_v4() ? asio::ip::tcp::v4() : asio::ip::tcp::v6();
-    const int descriptor = ::socket(protocol.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    const int descriptor = ::socket(endpoint.address.is_v4() ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (descriptor < 0) co_return fail(std::generic_category().message(errno));
-    Socket socket(context_, protocol, descriptor);
     const int on = 1;
     ::setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     if (send_buffer_ > 0) ::setsockopt(descriptor, SOL_SOCKET, SO_SNDBUF, &send_buffer_, sizeof send_buffer_);
     auto address = to_sockaddr(endpoint);
     const int connected = ::connect(descriptor, address.get(), address.size);
-    if (connected != 0 && errno != EINPROGRESS) co_return fail(std::generic_category().message(errno));
-    auto stream = std::make_unique<TcpStream>(std::move(socket));
+    const int at_once = connected == 0 ? 0 : errno;
+    auto stream = std::make_unique<TcpStream>(context_, descriptor);
+    if (connected != 0 && at_once != EINPROGRESS) co_return fail(std::generic_category().message(at_once));
     if (connected != 0) {
+      stream->connecting();
       const bool ready = co_await stream->wait(Want::write, deadline);
       int error = 0;
       socklen_t size = sizeof error;

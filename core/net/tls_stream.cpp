@@ -15,15 +15,15 @@ constexpr int full_record = 16384;
 
 }  // namespace
 
-TlsStream::TlsStream(Socket socket, SslPointer ssl) : TcpStream(std::move(socket)), ssl_(std::move(ssl)) {
-  SSL_set_fd(ssl_.get(), descriptor());
+TlsStream::TlsStream(asio::io_context& context, int descriptor, SslPointer ssl) : TcpStream(context, descriptor), ssl_(std::move(ssl)) {
+  SSL_set_fd(ssl_.get(), descriptor);
 }
 
 /// Maps what OpenSSL said of a call that did not succeed.
 IoResult TlsStream::outcome(int result) {
   switch (SSL_get_error(ssl_.get(), result)) {
-    case SSL_ERROR_WANT_READ: return {IoStatus::want_read};
-    case SSL_ERROR_WANT_WRITE: return {IoStatus::want_write};
+    case SSL_ERROR_WANT_READ: exhausted(Want::read); return {IoStatus::want_read};
+    case SSL_ERROR_WANT_WRITE: exhausted(Want::write); return {IoStatus::want_write};
     case SSL_ERROR_ZERO_RETURN: return {IoStatus::eof};
     default:
       broken_ = true;
@@ -105,6 +105,7 @@ IoResult TlsStream::write(std::span<const iovec> parts) {
 }
 
 Presence TlsStream::presence(std::span<char>& unread) {
+  if (!unnoticed()) return Presence::here;
   pollfd look{descriptor(), POLLIN | POLLRDHUP, 0};
   if (::poll(&look, 1, 0) <= 0 && SSL_pending(ssl_.get()) == 0) return Presence::here;
   if ((look.revents & (POLLERR | POLLNVAL)) != 0) return Presence::gone;

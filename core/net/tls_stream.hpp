@@ -8,7 +8,8 @@ namespace gatepost::net {
 
 class TlsStream final : public TcpStream {
  public:
-  TlsStream(Socket socket, SslPointer ssl);
+  /// Takes over a connected descriptor.
+  TlsStream(asio::io_context& context, int descriptor, SslPointer ssl);
 
   IoResult read(std::span<char> into) override;
   IoResult write(std::span<const iovec> parts) override;
