@@ -275,7 +275,7 @@ bool Session::try_flush() {
   auto& output = machine_.output();
   if (output.empty()) return true;
   const iovec part{output.data(), output.size()};
-  const auto written = stream_->write({&part, 1});
+  const auto written = stream_->write({&part, 1}, step_.action == Action::close && machine_.quit());
   octets_out_ += written.bytes;
   if (written.bytes == output.size()) {
     // The next answer is as short: keep the room, but not that of a long one.

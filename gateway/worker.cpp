@@ -92,7 +92,8 @@ void Worker::accept(int descriptor, const base::Endpoint& peer, const base::Endp
   Session::Start start;
   start.facts.id = base::SessionId::make(random_);
   start.facts.client = peer;
-  start.facts.local = local;
+  // Behind 0.0.0.0 only the connection knows.
+  start.facts.local = local.address.scope() == base::Scope::unspecified ? net::local_of(descriptor).value_or(local) : local;
   start.facts.connected_at = shared_.clock.wall();
   start.stream = std::make_unique<net::TcpStream>(io_, descriptor);
   start.expects_proxy = is_balancer(peer.address);

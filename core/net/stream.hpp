@@ -52,8 +52,9 @@ class Stream : private Waiter {
   virtual ~Stream() = default;
 
   virtual IoResult read(std::span<char> into) = 0;
-  /// Writes from the front of `parts`; may write less than all.
-  virtual IoResult write(std::span<const iovec> parts) = 0;
+  /// Writes from the front of `parts`; may write less than all. `last`: the connection is closed right behind it, so
+  /// that both may travel in one packet.
+  virtual IoResult write(std::span<const iovec> parts, bool last = false) = 0;
   /// Goes on with the TLS handshake; a stream without TLS is done at once.
   virtual IoResult handshake() { return {}; }
   /// Why the handshake failed; for people.

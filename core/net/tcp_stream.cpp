@@ -56,11 +56,11 @@ IoResult TcpStream::read(std::span<char> into) {
   return {got == 0 ? IoStatus::eof : IoStatus::done, bytes, bytes == into.size()};
 }
 
-IoResult TcpStream::write(std::span<const iovec> parts) {
+IoResult TcpStream::write(std::span<const iovec> parts, bool last) {
   msghdr message{};
   message.msg_iov = const_cast<iovec*>(parts.data());
   message.msg_iovlen = std::min<std::size_t>(parts.size(), IOV_MAX);
-  const auto sent = ::sendmsg(descriptor_, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+  const auto sent = ::sendmsg(descriptor_, &message, MSG_DONTWAIT | MSG_NOSIGNAL | (last ? MSG_MORE : 0));
   if (sent >= 0) return {IoStatus::done, static_cast<std::size_t>(sent)};
   if (!would_block()) return {IoStatus::error};
   exhausted(Want::write);

@@ -13,7 +13,7 @@ class TcpStream : public Stream, private Watched {
   ~TcpStream() override;
 
   IoResult read(std::span<char> into) override;
-  IoResult write(std::span<const iovec> parts) override;
+  IoResult write(std::span<const iovec> parts, bool last) override;
   Presence presence(std::span<char>& unread) override;
   void shutdown_send() override;
   void detach() override;

@@ -77,7 +77,7 @@ std::size_t TlsStream::write_one(std::span<const iovec> parts, IoResult& result)
   return static_cast<std::size_t>(sent);
 }
 
-IoResult TlsStream::write(std::span<const iovec> parts) {
+IoResult TlsStream::write(std::span<const iovec> parts, bool /*last*/) {
   IoResult result;
   std::array<iovec, 64> rest;
   auto count = std::min(parts.size(), rest.size());

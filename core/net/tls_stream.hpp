@@ -12,7 +12,7 @@ class TlsStream final : public TcpStream {
   TlsStream(asio::io_context& context, int descriptor, SslPointer ssl);
 
   IoResult read(std::span<char> into) override;
-  IoResult write(std::span<const iovec> parts) override;
+  IoResult write(std::span<const iovec> parts, bool last) override;
   IoResult handshake() override;
   Presence presence(std::span<char>& unread) override;
   void shutdown_send() override;
