@@ -2,6 +2,7 @@
 #pragma once
 
 #include <iosfwd>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,9 @@ class ConfigMap {
   };
   explicit ConfigMap(std::string file = {}) : file_(std::move(file)) {}
   void note(const std::string& path, Place place) { places_[path] = place; }
+  /// What stands at `path` could not be read: what is wrong with it besides is not worth telling.
+  void note_unreadable(const std::string& path) { unreadable_.insert(path); }
+  bool unreadable(const std::string& path) const { return unreadable_.count(path) > 0; }
   /// A problem at `path`, or at the nearest table that is in the file.
   ConfigProblem locate(const base::Problems::Problem& problem) const;
   const std::string& file() const { return file_; }
@@ -38,6 +42,7 @@ class ConfigMap {
  private:
   std::string file_;
   std::map<std::string, Place> places_;
+  std::set<std::string> unreadable_;
 };
 
 struct Config {

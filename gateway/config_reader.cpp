@@ -167,6 +167,7 @@ class Reader final : public base::Visitor {
   }
 
   void wrong(const toml::node& node, std::string_view key, const std::string& what) {
+    config_.map.note_unreadable(path_of(key));
     report(place_of(node.source()), path_of(key) + " " + what);
   }
 
@@ -217,7 +218,9 @@ bool Config::has_errors() const {
 }
 
 void Config::add(const base::Problems& found) {
-  for (const auto& problem : found.all()) problems.push_back(map.locate(problem));
+  for (const auto& problem : found.all()) {
+    if (!map.unreadable(problem.path)) problems.push_back(map.locate(problem));
+  }
   std::stable_sort(problems.begin(), problems.end(), [](const ConfigProblem& a, const ConfigProblem& b) {
     return std::tie(a.line, a.column) < std::tie(b.line, b.column);
   });

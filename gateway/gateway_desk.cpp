@@ -21,17 +21,17 @@ std::string_view protocol_name(const smtp::MailFacts& facts) {
 
 }  // namespace
 
-smtp::Extensions GatewayDesk::extensions() const { return worker_.live_->offer(); }
+smtp::Extensions GatewayDesk::extensions() const { return context_.live->offer(); }
 
-bool GatewayDesk::has_room() const { return worker_.chunks_.slice().level() != base::MemoryBudget::Level::full; }
+bool GatewayDesk::has_room() const { return context_.chunks.slice().level() != base::MemoryBudget::Level::full; }
 
 std::size_t GatewayDesk::memory_share() const {
-  return worker_.chunks_.slice().level() == base::MemoryBudget::Level::plenty ? generous_share : tight_share;
+  return context_.chunks.slice().level() == base::MemoryBudget::Level::plenty ? generous_share : tight_share;
 }
 
 std::optional<smtp::Decision> GatewayDesk::consult(smtp::Stage stage, const smtp::ServerSession& session, bool again) {
   session_ = &session;
-  const auto& pipeline = *worker_.live_->pipeline;
+  const auto& pipeline = *context_.live->pipeline;
   checks::Pipeline::Consultation answer;
   switch (stage) {
     case smtp::Stage::connect: answer = pipeline.connect(session.connect_facts(), evidence_, verdicts_); break;
@@ -53,22 +53,22 @@ std::optional<smtp::Decision> GatewayDesk::consult(smtp::Stage stage, const smtp
 }
 
 void GatewayDesk::recipient(const mail::Mailbox& mailbox, const std::shared_ptr<checks::Answer<checks::RecipientAnswer>>& answer) {
-  const auto& live = *worker_.live_;
+  const auto& live = *context_.live;
   const auto found = live.domains.find(mailbox);
   checks::RecipientAnswer said{found.kind, {}, true};
   if (found.domain != nullptr) {
     said.route = found.domain->route;
-    said.route_up = live.routes.at(said.route)->available(worker_.shared_.clock.now());
+    said.route_up = live.routes.at(said.route)->available(context_.clock.now());
   }
   answer->set(std::move(said));
 }
 
 checks::PastAnswer GatewayDesk::past(const smtp::RcptFacts& facts) {
-  auto& learned = worker_.shared_.learned;
+  auto& learned = context_.learned;
   if (learned.size() == 0) return {};
   std::vector<std::string> accepted;
   for (const auto& recipient : facts.accepted) accepted.push_back(recipient.mailbox.key());
-  const auto recalled = learned.recall(sender_key(facts.mail), facts.recipient.key(), accepted, worker_.shared_.clock.now());
+  const auto recalled = learned.recall(sender_key(facts.mail), facts.recipient.key(), accepted, context_.clock.now());
   using Kind = relay::Recollection::Kind;
   if (recalled.kind == Kind::nothing) return {};
   if (recalled.kind == Kind::not_now) return {checks::PastAnswer::Kind::not_now, 0, {}, {}};
@@ -79,14 +79,14 @@ std::string GatewayDesk::make_received(const smtp::MailFacts& facts, std::span<c
   const auto& helo = facts.helo;
   std::string tls;
   if (helo.tls) tls = std::string(helo.tls_version) + " with cipher " + std::string(helo.tls_cipher) + ", " + std::to_string(helo.tls_bits) + " bits";
-  return mail::received_field({helo.name, {}, helo.connect.client.address, worker_.live_->config.options.hostname, protocol_name(facts), tls,
+  return mail::received_field({helo.name, {}, helo.connect.client.address, context_.live->config.options.hostname, protocol_name(facts), tls,
                                helo.connect.id.view(), recipients.size() == 1 ? std::string_view(recipients[0].mailbox.text()) : std::string_view{},
-                               worker_.shared_.clock.wall()});
+                               context_.clock.wall()});
 }
 
 net::Task<smtp::DeliveryAnswer> GatewayDesk::deliver(smtp::ServerSession& session, net::Deadline& deadline, std::function<bool()> client_gone) {
-  const auto started = worker_.shared_.clock.now();
-  const auto live = worker_.live_;  // a reload must not take the route away meanwhile
+  const auto started = context_.clock.now();
+  const auto live = context_.live;  // a reload must not take the route away meanwhile
   const auto data = session.data_facts();
   const auto& facts = data.mail;
   const auto received = make_received(facts, data.recipients);
@@ -99,11 +99,11 @@ net::Task<smtp::DeliveryAnswer> GatewayDesk::deliver(smtp::ServerSession& sessio
   std::vector<std::string> keys;
   std::vector<bool> suspects;
   const auto sender = sender_key(facts);
-  const bool anything_learned = worker_.shared_.learned.size() > 0;
+  const bool anything_learned = context_.learned.size() > 0;
   for (const auto& recipient : data.recipients) {
     envelope.recipients.push_back({live->domains.delivery_address(recipient.mailbox), recipient.dsn});
     keys.push_back(recipient.mailbox.key());
-    if (anything_learned) suspects.push_back(worker_.shared_.learned.is_suspect(sender, keys.back(), started));
+    if (anything_learned) suspects.push_back(context_.learned.is_suspect(sender, keys.back(), started));
   }
   const auto domain = live->domains.find(data.recipients.front().mailbox).domain;
   if (domain == nullptr) {  // a reload took the domain away
@@ -112,10 +112,10 @@ net::Task<smtp::DeliveryAnswer> GatewayDesk::deliver(smtp::ServerSession& sessio
   }
   const auto route = live->routes.at(domain->route);
   const relay::Message message{*route, envelope, data.body, received, suspects, facts.helo.connect.id.view()};
-  auto delivery = co_await worker_.deliverer_.deliver(message, deadline, std::move(client_gone));
+  auto delivery = co_await context_.deliverer.deliver(message, deadline, std::move(client_gone));
   delivery_ = std::make_unique<relay::Delivery>(std::move(delivery));
-  worker_.shared_.learned.apply(sender, keys, delivery_->lessons, worker_.shared_.clock.now());
-  delivery_time_ = std::chrono::duration_cast<base::Millis>(worker_.shared_.clock.now() - started);
+  context_.learned.apply(sender, keys, delivery_->lessons, context_.clock.now());
+  delivery_time_ = std::chrono::duration_cast<base::Millis>(context_.clock.now() - started);
   co_return delivery_->answer;
 }
 
@@ -124,12 +124,12 @@ void GatewayDesk::refused(smtp::Stage stage, const smtp::Reply& reply, std::stri
   const auto sender = session_->in_transaction() ? std::string_view(session_->mail_facts().sender.text()) : std::string_view{};
   auto signed_reply = reply;
   signed_reply.sign(session_->connect_facts().id.view(), {});
-  worker_.recorder_.record(telemetry::Refused{worker_.shared_.clock.wall(), session_->helo_facts(), stage, signed_reply, sender, subject});
+  context_.recorder.record(telemetry::Refused{context_.clock.wall(), session_->helo_facts(), stage, signed_reply, sender, subject});
 }
 
 void GatewayDesk::transaction_ended(const smtp::TransactionRecord& record, base::Millis duration, bool spilled) {
   const auto findings = verdicts_.transaction_findings();
-  telemetry::TransactionEnded event{worker_.shared_.clock.wall(), session_->helo_facts(), record, findings};
+  telemetry::TransactionEnded event{context_.clock.wall(), session_->helo_facts(), record, findings};
   if (delivery_) {
     event.server = delivery_->server;
     event.server_reply = delivery_->server_reply;
@@ -140,7 +140,7 @@ void GatewayDesk::transaction_ended(const smtp::TransactionRecord& record, base:
   }
   event.spilled = spilled;
   event.duration = duration;
-  worker_.recorder_.record(event);
+  context_.recorder.record(event);
   delivery_.reset();
   evidence_.end_transaction();
   verdicts_.end_transaction();
@@ -149,7 +149,7 @@ void GatewayDesk::transaction_ended(const smtp::TransactionRecord& record, base:
 void GatewayDesk::session_closed(const smtp::HeloFacts& facts, const smtp::SessionTotals& totals, telemetry::Close how, base::Millis duration,
                                  std::uint64_t in, std::uint64_t out) {
   const auto findings = verdicts_.session_findings();
-  worker_.recorder_.record(telemetry::SessionClosed{worker_.shared_.clock.wall(), facts, totals, findings, how, duration, in, out});
+  context_.recorder.record(telemetry::SessionClosed{context_.clock.wall(), facts, totals, findings, how, duration, in, out});
 }
 
 }  // namespace gatepost::gateway

@@ -3,13 +3,26 @@
 
 #include "checks/pipeline.hpp"
 #include "gateway/desk.hpp"
-#include "gateway/worker.hpp"
+#include "gateway/snapshot.hpp"
+#include "relay/delivery.hpp"
+#include "relay/learned.hpp"
+#include "telemetry/recorder.hpp"
 
 namespace gatepost::gateway {
 
+/// What the desks of one thread share.
+struct DeskContext {
+  const base::Clock& clock;
+  relay::Learned& learned;
+  state::ChunkPool& chunks;
+  relay::Deliverer& deliverer;
+  telemetry::Recorder& recorder;
+  const std::shared_ptr<const Snapshot>& live;  ///< the configuration in force, replaced by reloads
+};
+
 class GatewayDesk final : public Desk, private checks::EvidenceSource {
  public:
-  explicit GatewayDesk(Worker& worker) : worker_(worker), evidence_(*this) {}
+  explicit GatewayDesk(const DeskContext& context) : context_(context), evidence_(*this) {}
 
   smtp::Extensions extensions() const override;
   bool has_room() const override;
@@ -29,7 +42,7 @@ class GatewayDesk final : public Desk, private checks::EvidenceSource {
 
   std::string make_received(const smtp::MailFacts& facts, std::span<const smtp::Recipient> recipients) const;
 
-  Worker& worker_;
+  const DeskContext& context_;
   checks::Evidence evidence_;
   checks::Verdicts verdicts_;
   const smtp::ServerSession* session_ = nullptr;

@@ -56,6 +56,8 @@ class Session final : public boost::intrusive::list_base_hook<boost::intrusive::
   void sweep(base::Instant now);
   /// The program stops: an idle session ends now, a busy one after its transaction, at once if `hard`.
   void shut_down(bool hard);
+  /// Transactions begun so far.
+  unsigned transactions() const { return machine_.transaction_number(); }
   /// Records a session whose run() has ended by an exception.
   void abandon();
 

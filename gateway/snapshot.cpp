@@ -119,8 +119,12 @@ std::shared_ptr<const Snapshot> Snapshot::build(Config& config, ServerRegistry& 
   std::vector<std::string_view> routes;
   for (const auto& [name, route] : options.routes) routes.push_back(name);
   snapshot->domains = directory::DomainTable::build(options.domains, options.directories, directories, routes, problems);
-  warn_of_missing_roles(snapshot->domains, problems);
   config.add(problems);
+  if (!config.has_errors()) {
+    base::Problems roles;
+    warn_of_missing_roles(snapshot->domains, roles);
+    config.add(roles);
+  }
   if (config.has_errors()) return nullptr;
   snapshot->pipeline = std::make_shared<checks::Pipeline>(options.checks, options.policy);
   snapshot->config = std::move(config);

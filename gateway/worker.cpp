@@ -10,7 +10,6 @@
 #include "core/net/acceptor.hpp"
 #include "core/net/tcp_stream.hpp"
 #include "core/net/tls_stream.hpp"
-#include "gateway/gateway_desk.hpp"
 
 namespace gatepost::gateway {
 namespace {
@@ -45,6 +44,7 @@ Worker::Worker(unsigned index, const Shared& shared, std::shared_ptr<const Snaps
       recorder_(recorder),
       live_(std::move(snapshot)),
       context_{io_, shared.clock, chunks_, shared.spill, buffers_, {}},
+      desk_{shared_.clock, shared_.learned, chunks_, deliverer_, recorder_, live_},
       timer_(io_) {
   context_.start_tls = [this](std::unique_ptr<net::Stream> plain) -> std::unique_ptr<net::Stream> {
     return std::make_unique<net::TlsStream>(io_, static_cast<net::TcpStream&>(*plain).release(), live_->tls->make_session());
@@ -99,7 +99,7 @@ void Worker::accept(int descriptor, const base::Endpoint& peer, const base::Endp
   start.expects_proxy = is_balancer(peer.address);
   start.turn_away = turn_away();
   recorder_.session_opened();
-  run_session(std::make_unique<Session>(context_, live_->settings, std::make_unique<GatewayDesk>(*this), std::move(start)));
+  run_session(std::make_unique<Session>(context_, live_->settings, std::make_unique<GatewayDesk>(desk_), std::move(start)));
 }
 
 void Worker::run_session(std::unique_ptr<Session> session) {

@@ -7,11 +7,9 @@
 #include <thread>
 
 #include "core/base/random.hpp"
+#include "gateway/gateway_desk.hpp"
 #include "gateway/session.hpp"
 #include "gateway/snapshot.hpp"
-#include "relay/delivery.hpp"
-#include "relay/learned.hpp"
-#include "telemetry/recorder.hpp"
 
 namespace gatepost::gateway {
 
@@ -64,7 +62,6 @@ class Worker {
   void probe(std::shared_ptr<const relay::Route> route, std::shared_ptr<relay::Server> server);
 
  private:
-  friend class GatewayDesk;
   using Sessions = boost::intrusive::list<Session, boost::intrusive::constant_time_size<false>>;
 
   net::Task<void> run_probe(std::shared_ptr<const relay::Route> route, std::shared_ptr<relay::Server> server);
@@ -87,6 +84,7 @@ class Worker {
   telemetry::Recorder& recorder_;
   std::shared_ptr<const Snapshot> live_;
   SessionContext context_;
+  DeskContext desk_;
   Sessions sessions_;
   BusyMeter meter_;
   std::atomic<double> busy_{0};

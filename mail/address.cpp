@@ -40,8 +40,8 @@ std::size_t local_part(std::string_view text) {
 std::optional<std::string> literal_key(std::string_view literal) {
   const auto inside = literal.substr(1, literal.size() - 2);
   const bool v6 = base::istarts_with(inside, "IPv6:");
-  const auto address = base::IpAddress::parse(v6 ? inside.substr(5) : inside);
-  if (!address || v6 != (inside.find(':') != std::string_view::npos)) return std::nullopt;
+  const auto digits = v6 ? inside.substr(5) : inside;
+  if (!base::IpAddress::parse(digits) || v6 != (digits.find(':') != std::string_view::npos)) return std::nullopt;
   return "[" + base::to_lower(inside) + "]";
 }
 

@@ -94,7 +94,8 @@ net::Task<Deliverer::Attempt> Deliverer::attempt(const Message& message, Connect
   const bool leaving = connection.session.closing() && !replies.dot;
   const auto result = outcome(message.envelope, replies, message.suspects);
   if (result.verdict == Outcome::Verdict::none || leaving) {
-    if (reused && !replies.mail) co_return Attempt::stale;
+    // It was closed while idle, or says now that it was.
+    if (reused && (!replies.mail || replies.mail->code == 421)) co_return Attempt::stale;
     const auto& said = connection.session.failure();
     co_return lost(connection, delivery, replies.mail && leaving ? replies.mail->line() : said.empty() ? "it closed the connection" : said);
   }

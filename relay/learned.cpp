@@ -122,13 +122,13 @@ void Learned::apply(const std::string& sender, const std::vector<std::string>& r
         change(recipient, now + address_life, [&](Memory& memory) { memory.refusal = lesson.reply; });
         break;
       case Lesson::Kind::suspect:
+      case Lesson::Kind::suspect_deferred:
+        // A 4xx that names nobody is halved down to its cause like a 5xx, but the others go first.
         change(key, pair_until, [&](Memory& memory) {
           const auto half = std::max<std::size_t>(lesson.group / 2, 1);
           memory.group = memory.group == 0 ? half : std::min(memory.group, half);
+          memory.step_back = lesson.kind == Lesson::Kind::suspect_deferred;
         });
-        break;
-      case Lesson::Kind::suspect_deferred:
-        change(key, pair_until, [](Memory& memory) { memory.step_back = true; });
         break;
     }
   }

@@ -59,7 +59,7 @@ Outcome answered_message(const smtp::Envelope& envelope, const BackendReply& dot
   const auto suspected = [&suspects](std::size_t i) { return i < suspects.size() && suspects[i]; };
   if (dot.transient()) {
     for (std::size_t i = 0; i < all; ++i) {
-      if (suspected(i)) outcome.lessons.push_back({Lesson::Kind::suspect_deferred, i, dot});
+      if (suspected(i)) outcome.lessons.push_back({Lesson::Kind::suspect_deferred, i, dot, all});
     }
     return outcome;
   }

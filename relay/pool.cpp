@@ -150,7 +150,7 @@ net::Task<Leased> Pool::open(const Route& route, std::shared_ptr<Server> server,
 
 void Pool::give_back(std::unique_ptr<Connection> connection, const Route& route) {
   const auto now = clock_.now();
-  const bool worn = connection->session.closing() || connection->refusals >= most_refusals ||
+  const bool worn = !connection->session.reusable() || connection->refusals >= most_refusals ||
                     now - connection->opened_at >= route.options.max_age;
   if (worn) {
     say_goodbye(*connection);

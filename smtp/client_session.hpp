@@ -74,6 +74,8 @@ class ClientSession {
   bool encrypted() const { return encrypted_; }
   /// Why the connection is of no use; for people.
   const std::string& failure() const { return failure_; }
+  /// May it be used for another transaction?
+  bool reusable() const { return state_ == State::idle && !closing_; }
   /// The server is leaving (421): whatever it answered, the connection ends.
   bool closing() const { return closing_; }
   /// How the server names itself in its banner.

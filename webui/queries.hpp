@@ -12,7 +12,7 @@ struct BackendStatus {
   std::string route;
   std::string server;
   bool up = true;
-  bool seen = false;            ///< its EHLO is known
+  bool seen = false;  ///< its EHLO is known
   int connections = 0;
   int max_connections = 0;
   std::uint64_t delivered = 0;
@@ -40,15 +40,15 @@ struct Status {
   std::string hostname;
   base::WallTime now;
   base::WallTime started;
-  base::WallTime configured;               ///< when the configuration in force was read
-  std::string reload_error;                ///< why the last reload was not taken; empty: it was
+  base::WallTime configured;  ///< when the configuration in force was read
+  std::string reload_error;   ///< why the last reload was not taken; empty: it was
   telemetry::Totals since_start;
   telemetry::Totals last_hour;
   std::vector<telemetry::RecentRefusal> refusals;  ///< newest first
   std::vector<BackendStatus> backends;
   std::vector<CertificateStatus> certificates;
   std::vector<DirectoryStatus> directories;
-  std::vector<std::string> warnings;       ///< what looks wrong
+  std::vector<std::string> warnings;  ///< what looks wrong
   std::size_t memory = 0;
   std::size_t memory_cap = 0;
   std::size_t learned = 0;

@@ -1,7 +1,90 @@
 #include "webui/server.hpp"
+
+#include <unistd.h>
+
+#include <boost/asio/post.hpp>
+#include <set>
+
+#include "webui/connection.hpp"
+
 namespace gatepost::webui {
-std::unique_ptr<Server> make_server(net::asio::io_context&, std::vector<net::ListeningSocket>, const Queries&, Settings) {
-  struct None final : Server { void start() override {} void stop() override {} void set_settings(Settings) override {} };
-  return std::make_unique<None>();
+namespace {
+
+/// Shared with the connections, which may end after the server.
+struct Connections {
+  std::set<std::shared_ptr<Connection>> open;
+};
+
+class HttpServer final : public Server {
+ public:
+  HttpServer(net::asio::io_context& context, std::vector<net::ListeningSocket> sockets,
+             const Queries& queries, Settings settings, const Limits& limits);
+  ~HttpServer() override;
+  void start() override;
+  void stop() override;
+  void set_settings(Settings settings) override { router_->set_settings(std::move(settings)); }
+
+ private:
+  void accept(int descriptor, const base::Endpoint& peer);
+
+  base::SystemClock clock_;
+  net::asio::io_context& context_;
+  Limits limits_;
+  std::shared_ptr<Router> router_;
+  std::shared_ptr<Connections> connections_ = std::make_shared<Connections>();
+  std::vector<std::unique_ptr<net::Acceptor>> acceptors_;
+};
+
+HttpServer::HttpServer(net::asio::io_context& context, std::vector<net::ListeningSocket> sockets,
+                       const Queries& queries, Settings settings, const Limits& limits)
+    : context_(context),
+      limits_(limits),
+      router_(std::make_shared<Router>(queries, std::move(settings), clock_)) {
+  for (auto& socket : sockets) {
+    auto on_accept = [this](int descriptor, const base::Endpoint& peer) { accept(descriptor, peer); };
+    acceptors_.push_back(
+        std::make_unique<net::Acceptor>(context_, std::move(socket), std::move(on_accept), [] {}));
+  }
 }
+
+HttpServer::~HttpServer() {
+  stop();
+  // Their waits have been cancelled, and look at them once more when they hear of it.
+  net::asio::post(context_, [acceptors = std::move(acceptors_)] {});
 }
+
+void HttpServer::start() {
+  for (auto& acceptor : acceptors_) acceptor->start();
+}
+
+void HttpServer::stop() {
+  for (auto& acceptor : acceptors_) acceptor->stop();
+  for (const auto& connection : connections_->open) connection->close();
+}
+
+void HttpServer::accept(int descriptor, const base::Endpoint& peer) {
+  net::Socket socket(context_);
+  boost::system::error_code error;
+  if (connections_->open.size() < limits_.connections) {
+    socket.assign(peer.address.is_v4() ? net::asio::ip::tcp::v4() : net::asio::ip::tcp::v6(), descriptor,
+                  error);
+  }
+  if (!socket.is_open()) {
+    ::close(descriptor);
+    return;
+  }
+  const auto connection = make_connection(std::move(socket), router_, limits_);
+  connections_->open.insert(connection);
+  connection->start([open = connections_, at = connection.get()] {
+    std::erase_if(open->open, [at](const auto& each) { return each.get() == at; });
+  });
+}
+
+}  // namespace
+
+std::unique_ptr<Server> make_server(net::asio::io_context& context, std::vector<net::ListeningSocket> sockets,
+                                    const Queries& queries, Settings settings, Limits limits) {
+  return std::make_unique<HttpServer>(context, std::move(sockets), queries, std::move(settings), limits);
+}
+
+}  // namespace gatepost::webui

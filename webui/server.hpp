@@ -1,5 +1,5 @@
-// The web server: status page, JSON, metrics, health. Runs on the admin thread; a few connections at a time are
-// all it is for.
+// The web server: status page, JSON, metrics, health. Runs on the admin thread; a few connections at a time
+// are all it is for.
 #pragma once
 
 #include <memory>
@@ -15,16 +15,30 @@ struct Settings {
   base::Secret password_hash;
 };
 
+/// What clients may take.
+struct Limits {
+  std::size_t connections = 32;    ///< open at once; more are closed unheard
+  std::uint32_t header = 8 << 10;  ///< octets
+  std::uint64_t body = 4 << 10;    ///< octets announced; none is ever looked at
+  base::Millis request{10000};     ///< for a request to come in, and for its answer to be taken
+  base::Millis idle{30000};        ///< between requests
+  base::Millis farewell{2000};     ///< for the client to read the last answer and close
+};
+
 class Server {
  public:
   virtual ~Server() = default;
   virtual void start() = 0;
+  /// Closes the listening sockets and all connections.
   virtual void stop() = 0;
   virtual void set_settings(Settings settings) = 0;
 };
 
-/// Serves on sockets that listen already. `queries` outlives the server.
-std::unique_ptr<Server> make_server(net::asio::io_context& context, std::vector<net::ListeningSocket> sockets, const Queries& queries, Settings settings);
+/// Serves on sockets that listen already, on the thread that runs `context`, where all calls belong too.
+/// `queries` outlives the server; what is still under way when it is destroyed is cut off and asks nothing
+/// more.
+std::unique_ptr<Server> make_server(net::asio::io_context& context, std::vector<net::ListeningSocket> sockets,
+                                    const Queries& queries, Settings settings, Limits limits = {});
 
 /// A password as web.password_hash takes it: "pbkdf2-sha256:<iterations>:<salt hex>:<hash hex>".
 std::string password_hash(std::string_view password);

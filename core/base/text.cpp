@@ -137,7 +137,8 @@ std::string reply_safe(std::string_view foreign, std::size_t limit) {
 
 std::string_view probably_meant(std::string_view name, std::span<const std::string_view> candidates) {
   std::string_view best;
-  auto best_distance = std::max<std::size_t>(1, name.size() / 3) + 1;
+  // Two letters swapped are two errors.
+  auto best_distance = std::max<std::size_t>(name.size() < 4 ? 1 : 2, name.size() / 3) + 1;
   for (const auto candidate : candidates) {
     const auto distance = edit_distance(name, candidate);
     if (distance < best_distance) {

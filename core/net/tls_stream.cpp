@@ -61,6 +61,7 @@ std::size_t TlsStream::write_one(std::span<const iovec> parts, IoResult& result)
     size = 0;
     for (const auto& part : parts) {
       const auto take = std::min(part.iov_len, record - size);
+      if (take == 0) continue;
       std::memcpy(gathered.data() + size, part.iov_base, take);
       size += take;
       if (size == record) break;

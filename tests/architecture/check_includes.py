@@ -1,0 +1,67 @@
+#!/usr/bin/env python3
+"""Walks all includes and fails on an arrow that runs the wrong way (docs/architecture.md, "The house")."""
+import pathlib
+import re
+import sys
+
+# Which folders a folder may include from, besides itself.
+ALLOWED = {
+    "core/base": set(),
+    "core/net": {"core/base"},
+    "core/state": {"core/base", "core/net"},
+    "mail": {"core/base"},
+    "smtp": {"core/base", "core/net/proxy_protocol.hpp", "core/state/body.hpp", "mail"},
+    "telemetry": {"core/base", "mail", "smtp"},
+    "directory": {"core/base", "mail", "smtp", "telemetry"},
+    "checks": {"core/base", "core/state/body.hpp", "mail", "smtp", "telemetry", "directory"},
+    "relay": {"core/base", "core/net", "core/state", "mail", "smtp", "telemetry"},
+    "webui": {"core/base", "core/net", "telemetry"},
+    "gateway": {"core/base", "core/net", "core/state", "mail", "smtp", "telemetry", "directory", "checks", "relay", "webui"},
+}
+# Libraries that stay where they belong: header prefix -> files or folders that may include it.
+CONFINED = {
+    "boost/asio": {"core/net", "core/state", "relay", "webui", "gateway"},
+    "boost/beast": {"webui"},
+    "openssl/": {"core/net", "webui/password.cpp", "webui/router.cpp", "webui/auth.cpp"},
+    "toml++": {"gateway/config_reader.cpp"},
+    "CLI/": {"gateway/main.cpp"},
+    "idn2.h": {"mail/address.cpp"},
+    "prometheus/": {"telemetry"},
+    "systemd/": {"gateway/process.cpp"},
+    "sqlite3.h": set(),
+    "ares.h": set(),
+}
+INCLUDE = re.compile(r'^\s*#include\s+[<"]([^>"]+)[>"]', re.M)
+
+
+def folder_of(path):
+    parts = path.split("/")
+    return "/".join(parts[:2]) if parts[0] == "core" else parts[0]
+
+
+def may_include(folder, header):
+    target = folder_of(header)
+    return target == folder or target in ALLOWED[folder] or header in ALLOWED[folder]
+
+
+def mistakes_of(root, file):
+    name = str(file.relative_to(root))
+    folder = folder_of(name)
+    for header in INCLUDE.findall(file.read_text()):
+        if folder_of(header) in ALLOWED and not may_include(folder, header):
+            yield f"{name}: {folder} must not include {header}"
+        for prefix, places in CONFINED.items():
+            if header.startswith(prefix) and not any(name.startswith(place) for place in places):
+                yield f"{name}: {header} is confined to {', '.join(sorted(places)) or 'nobody yet'}"
+
+
+def main():
+    root = pathlib.Path(sys.argv[1])
+    files = [f for folder in {f.split("/")[0] for f in ALLOWED} for f in sorted((root / folder).rglob("*.[ch]pp"))]
+    mistakes = [m for file in files for m in mistakes_of(root, file)]
+    print("\n".join(mistakes) if mistakes else f"{len(files)} files: all arrows run the right way")
+    return 1 if mistakes or not files else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

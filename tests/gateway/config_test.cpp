@@ -1,0 +1,165 @@
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+#include "gateway/config.hpp"
+#include "gateway/snapshot.hpp"
+
+namespace gatepost::gateway {
+namespace {
+
+const std::string good = R"(hostname = "mx1.example.org"
+[smtp]
+listen = ["127.0.0.1:2525"]
+[[domains]]
+names = ["example.org"]
+recipients = ["any"]
+route = "inside"
+[routes.inside]
+servers = ["10.0.0.5:25"]
+tls = "none"
+)";
+
+std::vector<std::string> problems(const std::string& text) {
+  auto config = read_config_text(text, "f");
+  ServerRegistry servers;
+  const auto snapshot = Snapshot::build(config, servers, false);
+  std::vector<std::string> found;
+  for (const auto& problem : snapshot ? snapshot->config.problems : config.problems) found.push_back(problem.to_string());
+  return found;
+}
+
+std::string replaced(std::string text, const std::string& what, const std::string& by) {
+  const auto at = text.find(what);
+  EXPECT_NE(at, std::string::npos) << what;
+  return text.replace(at, what.size(), by);
+}
+
+TEST(Config, takes_a_small_one) {
+  EXPECT_EQ(problems(good), std::vector<std::string>{});
+  const auto config = read_config_text(good, "f");
+  EXPECT_EQ(config.options.hostname, "mx1.example.org");
+  EXPECT_EQ(config.options.smtp.listen.at(0).to_string(), "127.0.0.1:2525");
+  EXPECT_EQ(config.options.routes.at("inside").servers.at(0).to_string(), "10.0.0.5:25");
+  EXPECT_EQ(config.options.smtp.protocol.max_message_size, base::operator""_MiB(36));
+}
+
+TEST(Config, says_file_line_column_what_and_what_was_probably_meant) {
+  const struct {
+    const char* what;
+    const char* by;
+    std::vector<std::string> expected;
+  } cases[] = {
+      {"hostname", "hostnam", {"f: error: hostname: is missing (add hostname = \"mx1.example.org\" with the name of your MX record)",
+                               "f:1:1: error: there is no option \"hostnam\" (did you mean \"hostname\"?)"}},
+      {"[smtp]", "[smpt]", {"f: error: smtp.listen: is missing (add listen = [\"0.0.0.0:25\", \"[::]:25\"] to [smtp])", "f:2:2: error: there is no option \"smpt\" (did you mean \"smtp\"?)"}},
+      {"\"127.0.0.1:2525\"", "\"127.0.0.1\"", {"f:3:11: error: smtp.listen \"127.0.0.1\": must be an address and a port like \"192.0.2.1:25\" or \"[2001:db8::1]:25\""}},
+      {"\"127.0.0.1:2525\"", "25", {"f:3:11: error: smtp.listen must be a address:port in quotes, not a number"}},
+      {"tls = \"none\"", "tls = \"none", {"f:10:12: error: Error while parsing string: unescaped control characters other than TAB (U+0009) are explicitly prohibited"}},
+      {"\"none\"", "\"always\"", {"f:10:7: error: routes.inside.tls \"always\": must be one of \"none\", \"opportunistic\", \"require\", \"verify\""}},
+      {"\"none\"", "\"none\"\nmax_connections = 0", {"f:11:19: error: routes.inside.max_connections must be between 1 and 10000"}},
+      {"\"none\"", "\"none\"\nmax_connections = \"9\"", {"f:11:19: error: routes.inside.max_connections must be a whole number, not a text"}},
+      {"\"none\"", "\"none\"\nidle_timeout = \"5\"", {"f:11:16: error: routes.inside.idle_timeout \"5\": must be a time like \"30 s\", \"5 min\" or \"250 ms\""}},
+      {"= \"inside\"", "= \"insde\"", {"f:7:9: error: domains[0].route: there is no route \"insde\" (did you mean \"inside\"?)"}},
+      {"[\"any\"]", "[\"file:staff\"]", {"f:6:14: error: domains[0].recipients: there is no directory \"staff\" (add [directories.staff])"}},
+      {"[\"example.org\"]", "[\"exam ple\", \"example.org\", \"EXAMPLE.org\"]", {"f:5:9: error: domains[0].names: \"exam ple\" is no domain", "f:5:9: error: domains[0].names: \"EXAMPLE.org\" is named twice"}},
+      {"[[domains]]", "[domains]", {"f:4:1: error: domains must be a list of tables [[domains]], not a table"}},
+      {"\"10.0.0.5:25\"", "\"127.0.0.1:2525\"", {"f:9:11: error: routes.inside.servers: 127.0.0.1:2525 is where we listen ourselves: mail would go round in a loop"}},
+      {"[[domains]]", "max_message_size = \"3 GiB\"\nbare_newline = true\n[[domains]]", {"f:4:20: error: smtp.max_message_size: must be at most 2 GiB", "f:5:16: error: smtp.bare_newline must be a \"normalize\" or \"reject\" in quotes, not true or false"}},
+      {"[smtp]", "[web]\nlisten = \"0.0.0.0:80\"\n[smtp]", {"f:3:10: error: web.listen: 0.0.0.0:80 is not loopback, and password_hash is not set (run `gatepost web passwd`, or listen at 127.0.0.1)"}},
+      {"[[domains]]", "[checks.acess]\nmode = \"off\"\n[[domains]]", {"f:4:9: error: there is no option \"checks.acess\" (did you mean \"access\"?)"}},
+      {"[[domains]]", "[[checks.access.rules]]\naction = \"deny\"\n[[domains]]", {"f:4:1: error: checks.access.rules[0]: a rule without conditions matches everything (give it client, helo, sender or recipient)"}},
+      {"[[domains]]", "[checks.recipient]\nmode = \"off\"\n[[domains]]", {"f:5:1: error: there is no option \"checks.recipient.mode\""}},
+  };
+  for (const auto& c : cases) EXPECT_EQ(problems(replaced(good, c.what, c.by)), c.expected) << c.by;
+}
+
+TEST(Config, tells_all_mistakes_at_once) {
+  const auto many = replaced(replaced(replaced(good, "\"none\"", "\"never\""), "= \"inside\"", "= \"outside\""), "hostname", "host_name");
+  EXPECT_EQ(problems(many).size(), 4U);
+}
+
+TEST(Config, reads_what_its_own_reference_says) {
+  // Every option of the reference exists, at its place; what is commented out has no default.
+  auto text = config_reference();
+  for (const auto& [what, by] : {std::pair<std::string, std::string>("# hostname = ", "hostname = "), {"# listen = [\"0.0.0.0:25\", \"[::]:25\"]", "listen = [\"127.0.0.1:2525\"]"}}) text = replaced(text, what, by);
+  const auto config = read_config_text(text, "reference");
+  for (const auto& problem : config.problems) EXPECT_EQ(problem.to_string().find("there is no option"), std::string::npos) << problem.to_string();
+}
+
+TEST(Config, has_its_reference_in_the_docs) {
+  std::ifstream in(GATEPOST_SOURCE_DIR "/docs/configuration.md");
+  const std::string page{std::istreambuf_iterator<char>(in), {}};
+  EXPECT_NE(page.find(config_reference()), std::string::npos) << "run scripts/gendocs";
+}
+
+TEST(Config, dumps_what_is_in_force_without_secrets) {
+  auto config = read_config_text(good + "[web]\nlisten = \"127.0.0.1:8025\"\npassword_hash = \"pbkdf2-sha256:1:aa:bb\"\n", "f");
+  const auto dump = config_dump(config.options);
+  EXPECT_NE(dump.find("password_hash = \"********\""), std::string::npos);
+  EXPECT_EQ(dump.find("pbkdf2"), std::string::npos);
+  EXPECT_NE(dump.find("[routes.inside]"), std::string::npos);
+  auto again = read_config_text(replaced(dump, "\"********\"", "\"x\""), "dump");
+  EXPECT_EQ(again.has_errors(), false) << again.problems.at(0).to_string();
+}
+
+struct RecipientsTest : testing::Test {
+  std::string directory = testing::TempDir() + "gatepost-config-" + std::to_string(::getpid());
+  RecipientsTest() { std::filesystem::create_directories(directory); }
+  ~RecipientsTest() override { std::filesystem::remove_all(directory); }
+  std::string with(const std::string& recipients) {
+    std::ofstream(directory + "/recipients") << recipients;
+    return replaced(good, "[\"any\"]", "[\"file:staff\"]") + "[directories.staff]\npath = \"" + directory + "/recipients\"\n";
+  }
+};
+
+TEST_F(RecipientsTest, must_have_postmaster_and_abuse) {
+  EXPECT_EQ(problems(with("postmaster@example.org\nabuse@example.org\n")), std::vector<std::string>{});
+  const auto found = problems(with("user@example.org\n"));
+  ASSERT_EQ(found.size(), 2U);
+  EXPECT_EQ(found[0].find("f:4:1: warning: domains: postmaster@example.org is not known"), 0U) << found[0];
+}
+
+TEST_F(RecipientsTest, are_checked_line_by_line) {
+  const auto found = problems(with("postmaster@example.org\n# fine\nabuse@example.org # fine too\n\nuser example.org\nuser@\n@example.net\r\n"));
+  EXPECT_EQ(found, (std::vector<std::string>{directory + "/recipients:5:1: error: \"user example.org\" is no mail address (one address a line; # begins a comment)",
+                                             directory + "/recipients:6:1: error: \"user@\" is no mail address (one address a line; # begins a comment)"}));
+}
+
+TEST_F(RecipientsTest, must_be_readable) {
+  const auto found = problems(replaced(with(""), "/recipients", "/nothing"));
+  EXPECT_EQ(found.at(0), "f:12:8: error: directories.staff.path: cannot read recipients from " + directory + "/nothing: No such file or directory");
+}
+
+TEST(Offer, is_what_every_backend_seen_can_do) {
+  auto config = read_config_text(replaced(good, "[\"10.0.0.5:25\"]", "[\"10.0.0.5:25\", \"10.0.0.6:25\"]"), "f");
+  ServerRegistry servers;
+  const auto snapshot = Snapshot::build(config, servers, false);
+  ASSERT_TRUE(snapshot);
+  using smtp::Extension;
+  const auto names = [&] {
+    std::string text;
+    for (std::size_t i = 0; i < smtp::extension_names.size(); ++i) {
+      if (snapshot->offer().has(static_cast<Extension>(i))) text += (text.empty() ? "" : " ") + std::string(smtp::extension_names[i]);
+    }
+    return text;
+  };
+  EXPECT_EQ(names(), "PIPELINING SIZE 8BITMIME ENHANCEDSTATUSCODES CHUNKING") << "before any was seen; without a certificate no STARTTLS";
+  smtp::Extensions one;
+  one.add(Extension::eight_bit_mime).add(Extension::smtputf8).add(Extension::size).add(Extension::dsn);
+  one.max_size = 37748736;
+  servers.get({"10.0.0.5", 25}, 18)->learned(one);
+  EXPECT_EQ(names(), "PIPELINING SIZE 8BITMIME SMTPUTF8 ENHANCEDSTATUSCODES CHUNKING LIMITS DSN");
+  EXPECT_EQ(snapshot->offer().max_size, 37748736U - 65536U);
+  smtp::Extensions other;
+  other.add(Extension::eight_bit_mime);
+  other.rcpt_max = 50;
+  servers.get({"10.0.0.6", 25}, 18)->learned(other);
+  EXPECT_EQ(names(), "PIPELINING SIZE 8BITMIME ENHANCEDSTATUSCODES CHUNKING LIMITS");
+  EXPECT_EQ(snapshot->offer().rcpt_max, 50U);
+}
+
+}  // namespace
+}  // namespace gatepost::gateway

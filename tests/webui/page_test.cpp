@@ -1,0 +1,247 @@
+#include "webui/page.hpp"
+
+#include <gtest/gtest.h>
+
+#include <regex>
+
+#include "sample.hpp"
+#include "webui/foreign.hpp"
+#include "webui/html.hpp"
+#include "webui/style.hpp"
+#include "webui/words.hpp"
+
+namespace gatepost::webui {
+namespace {
+
+using tests::sample_status;
+using tests::sample_time;
+
+bool holds(std::string_view text, std::string_view part) {
+  return text.find(part) != std::string_view::npos;
+}
+
+std::string html_of(std::string_view foreign, std::size_t limit = 512) {
+  Html html;
+  return html.text(foreign, limit).take();
+}
+
+std::string number(std::uint64_t value) {
+  Html html;
+  return html.number(value).take();
+}
+
+TEST(Html, escapes_whatever_could_be_markup) {
+  EXPECT_EQ(html_of("<script>alert(1)</script>"), "&lt;script&gt;alert(1)&lt;/script&gt;");
+  EXPECT_EQ(html_of("a\" onload='x' & b"), "a&quot; onload=&#39;x&#39; &amp; b");
+  EXPECT_EQ(html_of("&lt;"), "&amp;lt;");
+}
+
+TEST(Html, shows_control_bytes_and_broken_utf8_as_numbers) {
+  EXPECT_EQ(html_of(std::string_view("a\0b\r\n\x1b[2J\x7f", 10)), "a\\x00b\\x0d\\x0a\\x1b[2J\\x7f");
+  EXPECT_EQ(html_of("\xff\xc0\xaf\xed\xa0\x80"), "\\xff\\xc0\\xaf\\xed\\xa0\\x80");
+  EXPECT_EQ(html_of("\\x41"), "\\\\x41");
+  EXPECT_EQ(html_of("J\xC3\xBCrgen \xE2\x82\xAC"), "J\xC3\xBCrgen \xE2\x82\xAC");
+}
+
+TEST(Html, leaves_no_byte_of_any_value_as_markup_or_control) {
+  for (int first = 0; first < 256; ++first) {
+    for (const int second : {0x22, 0x3c, 0x80, 0x9f, 0xbf, 0xff}) {
+      const char bytes[] = {static_cast<char>(first), static_cast<char>(second)};
+      const auto html = html_of({bytes, 2});
+      EXPECT_EQ(html.find_first_of("<>\"'"), std::string::npos) << first;
+      EXPECT_TRUE(std::none_of(html.begin(), html.end(), [](char c) {
+        return static_cast<unsigned char>(c) < 32 || c == 127;
+      })) << first;
+    }
+  }
+}
+
+TEST(Html, cuts_what_is_too_long_before_it_escapes) {
+  EXPECT_EQ(html_of("<<<<<<", 3), "&lt;&lt;&lt;...");
+}
+
+TEST(Html, groups_digits_by_thousands) {
+  EXPECT_EQ(number(0), "0");
+  EXPECT_EQ(number(999), "999");
+  EXPECT_EQ(number(1000),
+            "1\xE2\x80\xAF"
+            "000");
+  EXPECT_EQ(number(12345678),
+            "12\xE2\x80\xAF"
+            "345\xE2\x80\xAF"
+            "678");
+}
+
+TEST(Shown, shows_the_bytes_of_characters_that_hide_or_reorder_text) {
+  EXPECT_EQ(shown("moc.\xE2\x80\xAE"
+                  "elpmaxe"),
+            "moc.\\xe2\\x80\\xaeelpmaxe");
+  EXPECT_EQ(shown("\xC2\x9B"
+                  "31m"),
+            "\\xc2\\x9b31m");
+  EXPECT_EQ(shown("a\xE2\x80\x8B"
+                  "b\xE2\x81\xA6\xEF\xBB\xBF\xD8\x9C\xC2\xAD"),
+            "a\\xe2\\x80\\x8bb\\xe2\\x81\\xa6\\xef\\xbb\\xbf\\xd8\\x9c\\xc2\\xad");
+  EXPECT_EQ(shown("\xC2\xA0\xE2\x80\x90\xE2\x80\xAF\xF0\x9F\x93\xAB"),
+            "\xC2\xA0\xE2\x80\x90\xE2\x80\xAF\xF0\x9F\x93\xAB");
+}
+
+TEST(Words, say_times_and_sizes) {
+  EXPECT_EQ(date_and_time(sample_time), "2026-11-20 22:30:00");
+  EXPECT_EQ(duration(std::chrono::seconds(-5)), "0 s");
+  EXPECT_EQ(duration(std::chrono::seconds(59)), "59 s");
+  EXPECT_EQ(duration(std::chrono::seconds(3599)), "59 min 59 s");
+  EXPECT_EQ(duration(std::chrono::minutes(125)), "2 h 5 min");
+  EXPECT_EQ(duration(std::chrono::hours(76)), "3 d 4 h");
+  EXPECT_EQ(octets(0), "0 B");
+  EXPECT_EQ(octets(1023), "1023 B");
+  EXPECT_EQ(octets(1536), "1.5 KiB");
+  EXPECT_EQ(octets(std::uint64_t{5} << 50), "5120.0 TiB");
+  EXPECT_EQ(percent(1, 0), 0U);
+  EXPECT_EQ(percent(1, 3), 33U);
+  EXPECT_EQ(percent(2, 3), 67U);
+}
+
+TEST(Page, says_who_it_is_and_since_when) {
+  const auto page = status_page(sample_status());
+  for (const auto* part : {"<h1>mx.example.test</h1>", "1.2.3", "3 d 4 h", "2026-11-17 18:30:00",
+                           "2026-11-20 17:30:00", "<title>mx.example.test"})
+    EXPECT_TRUE(holds(page, part)) << part;
+}
+
+TEST(Page, has_a_warnings_box_only_if_there_is_something_to_warn_of) {
+  auto status = sample_status();
+  EXPECT_FALSE(holds(status_page(status), "class=\"warnings\""));
+  status.warnings = {"backend <b>192.0.2.8</b> cannot be reached"};
+  const auto page = status_page(status);
+  EXPECT_TRUE(holds(page, "class=\"warnings\""));
+  EXPECT_TRUE(holds(page, "1 warning</h2>"));
+  EXPECT_TRUE(holds(page, "<title>1 warning: mx.example.test"));
+  EXPECT_TRUE(holds(page, "<li>backend &lt;b&gt;192.0.2.8&lt;/b&gt; cannot be reached</li>"));
+}
+
+TEST(Page, tells_refused_from_deferred_by_word) {
+  auto status = sample_status();
+  status.refusals.push_back(tests::sample_refusal());
+  status.refusals.back().reply = "451 4.4.1 come again";
+  const auto page = status_page(status);
+  EXPECT_TRUE(holds(page, ">refused 5xx<"));
+  EXPECT_TRUE(holds(page, ">deferred 4xx<"));
+}
+
+TEST(Page, says_in_words_how_backends_are) {
+  const auto page = status_page(sample_status());
+  for (const auto* part : {">up<", ">down<", ">not seen yet<", "3 of 20", "connection refused", "2 of 3"})
+    EXPECT_TRUE(holds(page, part)) << part;
+}
+
+TEST(Page, says_when_a_certificate_ends) {
+  auto status = sample_status();
+  status.certificates.push_back({"soon.test", "b.pem", status.now + std::chrono::hours(50)});
+  status.certificates.push_back({"old.test", "c.pem", status.now - std::chrono::hours(1)});
+  const auto page = status_page(status);
+  for (const auto* part : {"in 60 d 0 h", "soon: in 2 d 2 h", ">expired<", "2027-01-19"})
+    EXPECT_TRUE(holds(page, part)) << part;
+}
+
+TEST(Page, shows_a_refusal_whole) {
+  const auto page = status_page(sample_status());
+  for (const auto* part : {"2026-11-20 22:30:00", ">rcpt<", "7KQ2M9XYZ0", "203.0.113.9:4711",
+                           "mail.sender.test", "a@sender.test", "b@example.test", "550 5.1.1 no such user"})
+    EXPECT_TRUE(holds(page, part)) << part;
+}
+
+TEST(Page, writes_the_null_sender_as_such_and_none_before_mail) {
+  auto status = sample_status();
+  status.refusals[0].sender.clear();
+  EXPECT_TRUE(holds(status_page(status), "&lt;&gt;"));
+  status.refusals[0].stage = smtp::Stage::helo;
+  EXPECT_FALSE(holds(status_page(status), "&lt;&gt;"));
+}
+
+TEST(Page, says_in_words_that_a_table_is_empty) {
+  Status empty;
+  const auto page = status_page(empty);
+  for (const auto* part :
+       {"Nothing has been refused or deferred since the start.", "No backend is configured.",
+        "No certificate is in use.", "No directory is configured."})
+    EXPECT_TRUE(holds(page, part)) << part;
+}
+
+/// A status in which everything that can be foreign is.
+Status hostile_status(const std::string& bytes) {
+  auto status = sample_status();
+  status.warnings = {bytes};
+  status.reload_error = status.hostname = status.version = bytes;
+  status.refusals = {{sample_time, bytes, bytes, bytes, bytes, bytes, bytes, "token", smtp::Stage::helo}};
+  status.backends = {{bytes, bytes, true, true, 0, 0, 0, 0, 0, 0, 0, bytes}};
+  status.certificates = {{bytes, bytes, sample_time}};
+  status.directories = {{bytes, 1}};
+  return status;
+}
+
+/// Tags with their attributes, in the order they stand in.
+std::vector<std::string> tags_of(const std::string& page) {
+  static const std::regex tag("<[^>]*>");
+  std::vector<std::string> tags;
+  for (std::sregex_iterator at(page.begin(), page.end(), tag), end; at != end; ++at)
+    tags.push_back(at->str());
+  return tags;
+}
+
+TEST(Page, has_the_same_tags_whatever_others_sent) {
+  const auto harmless = tags_of(status_page(hostile_status("x")));
+  for (const std::string& bytes :
+       {std::string("<script>alert(1)</script>"), std::string("\"><img src=x onerror='alert(1)'>"),
+        std::string("</td></table><!--"), std::string("]]>--><svg/onload=1>"),
+        std::string("\xC0\xBCscript\xC0\xBE"), std::string("+ADw-script+AD4-"), std::string("<\0script>", 9),
+        std::string(5000, '<')}) {
+    EXPECT_EQ(tags_of(status_page(hostile_status(bytes))), harmless) << bytes;
+  }
+}
+
+TEST(Page, closes_every_tag_it_opens) {
+  std::vector<std::string> open;
+  static const std::set<std::string> empty_elements{"meta", "link", "!DOCTYPE"};
+  for (const auto& tag : tags_of(status_page(hostile_status("x")))) {
+    const bool closing = tag[1] == '/';
+    const auto from = closing ? 2U : 1U;
+    const auto name = tag.substr(from, tag.find_first_of(" >", from) - from);
+    if (empty_elements.count(name) > 0) continue;
+    if (!closing) {
+      open.push_back(name);
+      continue;
+    }
+    ASSERT_FALSE(open.empty()) << tag;
+    EXPECT_EQ(open.back(), name);
+    open.pop_back();
+  }
+  EXPECT_TRUE(open.empty());
+}
+
+TEST(Page, needs_nothing_that_its_policy_forbids) {
+  const auto page = status_page(sample_status());
+  for (const auto* part : {"<script", " style=", "<style", " onclick", "javascript:", "<iframe", "<form",
+                           "<base", "http://mx", "https://"})
+    EXPECT_FALSE(holds(page, part)) << part;
+  EXPECT_FALSE(holds(style_sheet, "url("));
+  EXPECT_FALSE(holds(style_sheet, "@import"));
+}
+
+TEST(Page, names_its_columns_and_tables) {
+  const auto page = status_page(sample_status());
+  const auto count = [&page](std::string_view part) {
+    std::size_t n = 0;
+    for (auto at = page.find(part); at != std::string::npos; at = page.find(part, at + 1)) ++n;
+    return n;
+  };
+  EXPECT_EQ(count("<table"), 7U);
+  EXPECT_EQ(count("<caption>"), 7U);
+  for (const auto& tag : tags_of(page)) {
+    const bool heads = tag.starts_with("<th ") || tag == "<th>";
+    EXPECT_TRUE(!heads || holds(tag, "scope=\"")) << tag;
+  }
+}
+
+}  // namespace
+}  // namespace gatepost::webui

@@ -1,0 +1,149 @@
+#include "webui/status_json.hpp"
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+
+#include "telemetry/records.hpp"
+#include "webui/figures.hpp"
+#include "webui/foreign.hpp"
+
+namespace gatepost::webui {
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::size_t longest = 2000;
+
+json::string text(std::string_view foreign) {
+  return json::string(shown(foreign, longest));
+}
+json::string time(base::WallTime when) {
+  return json::string(telemetry::format_time(when));
+}
+json::string constant(std::string_view name) {
+  return json::string(json::string_view(name.data(), name.size()));
+}
+
+json::object totals(const telemetry::Totals& of) {
+  json::object all;
+  for (const auto& group : figure_groups()) {
+    json::object figures;
+    for (const auto& figure : group.figures) figures[constant(figure.key)] = figure.of(of);
+    all[constant(group.key)] = std::move(figures);
+  }
+  return all;
+}
+
+json::array reasons(const Status& status) {
+  json::array all;
+  for (const auto& [reason, since_start, last_hour] : reason_counts(status.since_start, status.last_hour)) {
+    json::object row;
+    row["stage"] = constant(smtp::name_of(reason.stage));
+    row["reason"] = constant(reason.token);
+    row["class"] = constant(class_name(reason.permanent));
+    row["since_start"] = since_start;
+    row["last_hour"] = last_hour;
+    all.push_back(std::move(row));
+  }
+  return all;
+}
+
+json::array backends(const Status& status) {
+  json::array all;
+  for (const auto& backend : status.backends) {
+    json::object row;
+    row["route"] = text(backend.route);
+    row["server"] = text(backend.server);
+    row["up"] = backend.up;
+    row["seen"] = backend.seen;
+    row["connections"] = backend.connections;
+    row["max_connections"] = backend.max_connections;
+    row["delivered"] = backend.delivered;
+    row["refused"] = backend.refused;
+    row["deferred"] = backend.deferred;
+    row["failures"] = backend.failures;
+    row["outcome_unknown"] = backend.outcome_unknown;
+    row["last_failure"] = text(backend.last_failure);
+    all.push_back(std::move(row));
+  }
+  return all;
+}
+
+json::array certificates(const Status& status) {
+  json::array all;
+  for (const auto& certificate : status.certificates) {
+    json::object row;
+    row["names"] = text(certificate.names);
+    row["file"] = text(certificate.file);
+    row["not_after"] = time(certificate.not_after);
+    all.push_back(std::move(row));
+  }
+  return all;
+}
+
+json::array directories(const Status& status) {
+  json::array all;
+  for (const auto& directory : status.directories) {
+    json::object row;
+    row["name"] = text(directory.name);
+    row["addresses"] = directory.addresses;
+    all.push_back(std::move(row));
+  }
+  return all;
+}
+
+json::array refusals(const Status& status) {
+  json::array all;
+  for (const auto& refusal : status.refusals) {
+    json::object row;
+    row["time"] = time(refusal.time);
+    row["stage"] = constant(smtp::name_of(refusal.stage));
+    row["class"] = constant(class_name(is_permanent(refusal)));
+    row["reason"] = constant(refusal.token);
+    row["id"] = text(refusal.id);
+    row["client"] = text(refusal.client);
+    row["helo"] = text(refusal.helo);
+    row["sender"] = text(refusal.sender);
+    row["subject"] = text(refusal.subject);
+    row["reply"] = text(refusal.reply);
+    all.push_back(std::move(row));
+  }
+  return all;
+}
+
+json::array warnings(const Status& status) {
+  json::array all;
+  for (const auto& warning : status.warnings) all.push_back(text(warning));
+  return all;
+}
+
+}  // namespace
+
+std::string status_json(const Status& status) {
+  json::object memory;
+  memory["used"] = status.memory;
+  memory["cap"] = status.memory_cap;
+  json::object all;
+  all["version"] = text(status.version);
+  all["hostname"] = text(status.hostname);
+  all["now"] = time(status.now);
+  all["started"] = time(status.started);
+  all["configured"] = time(status.configured);
+  all["reload_error"] = text(status.reload_error);
+  all["warnings"] = warnings(status);
+  all["sessions_open"] = status.since_start.sessions_open;
+  all["since_start"] = totals(status.since_start);
+  all["last_hour"] = totals(status.last_hour);
+  all["reasons"] = reasons(status);
+  all["backends"] = backends(status);
+  all["certificates"] = certificates(status);
+  all["directories"] = directories(status);
+  all["memory"] = std::move(memory);
+  all["learned"] = status.learned;
+  all["log_dropped"] = status.log_dropped;
+  all["refusals"] = refusals(status);
+  return json::serialize(all) + "\n";
+}
+
+}  // namespace gatepost::webui
