@@ -83,6 +83,12 @@ class EachStep(SiteTest):
         for inside in ("backend.internal", "10.1.2.3", "corp.local"):
             self.assertNotIn(inside, answer.text)
 
+    def test_odd_bytes_and_long_texts_of_a_backend_reach_nobody_as_they_are(self):
+        reply = b"554-5.7.1 \x1b[31mred\x07 \xff\xfe" + b"long " * 300 + b"\r\n554 5.7.1 second line\r\n"
+        _, _, _, answer = self.run_case({"dot": reply}, {5})
+        for line in answer.lines:
+            self.assertTrue(line.isascii() and line.isprintable() and len(line) <= 510, line)
+
     def test_a_421_after_the_dot_does_not_close_the_senders_session(self):
         # run_case goes on with NOOP.
         _, _, _, answer = self.run_case({"dot": ["421 4.3.2 going down", CLOSE]}, {4})
@@ -196,6 +202,7 @@ CASES = {
     "says_5xx_without_an_enhanced_code_after_the_dot": ({"dot": "554 never"}, {5}, {}),
     "says_garbage_after_the_dot": ({"dot": GARBAGE}, {4}, {}),
     "says_354_after_the_dot": ({"dot": "354 more"}, {4}, {}),
+    "contradicts_itself_in_a_reply_of_several_lines": ({"dot": b"250-2.0.0 taken\r\n550 5.7.1 no\r\n"}, {4}, {}),
     "contradicts_itself_in_its_enhanced_code": ({"dot": "550 4.2.0 odd"}, {5}, {}),
 }
 
@@ -347,6 +354,46 @@ class PooledConnections(SiteTest):
         self.start(dot=once("554 5.7.1 no"))
         self.assertEqual([self.client.deliver(SMALL).code for _ in range(3)], [554, 250, 250])
         self.assertEqual([s.original for s in self.backend.delivered], [SMALL] * 2)
+
+    def test_nor_does_one_that_is_closed_at_the_rset_behind_a_refusal(self):
+        for what, end in (("closes", CLOSE), ("says 421", ["421 4.4.2 bye", CLOSE])):
+            with self.subTest(what):
+                self.start(dot=once("554 5.7.1 no"), RSET=end)
+                self.assertEqual([self.client.deliver(SMALL).code for _ in range(3)], [554, 250, 250])
+                self.assertEqual(len(self.backend.delivered), 2)
+
+    def test_who_waits_for_a_connection_waits_no_longer_than_the_budget(self):
+        gate = Gate()
+        self.start({"routes": {"inside": {"max_connections": 1}}, "relay": {"before_dot": "1500 ms", "after_dot": "30 s"}}, dot=gate)
+        self.client.envelope("sender@client.test", "bob@example.org")
+        self.client.ask("DATA")
+        self.client.send(SMALL + b".\r\n")
+        gate.wait_reached()
+        second = self.gateway.client().start()
+        began = time.monotonic()
+        self.assert_class(second.deliver(SMALL), 4)
+        self.assertLess(time.monotonic() - began, LONGEST)
+        gate.open()
+        self.assertEqual(self.client.reply().code, 250)
+        self.assertEqual(second.deliver(SMALL).code, 250)
+        self.assertEqual(len(self.backend.delivered), 2)
+
+    def test_no_failure_costs_a_place_for_ever(self):
+        # With one connection allowed, a single one that is not given back would end all mail.
+        self.start({"routes": {"inside": {"max_connections": 1, "connect_timeout": "500 ms"}}, "relay": {"before_dot": "1 s", "after_dot": "1 s"}})
+        for on in ({"connect": CLOSE}, {"connect": STALL}, {"EHLO": CLOSE}, {"MAIL": CLOSE}, {"MAIL": STALL}, {"DATA": RESET}, {"body": CLOSE}, {"dot": CLOSE}, {"dot": STALL}, {"dot": "554 5.7.1 no"}):
+            with self.subTest(on):
+                self.backend.on = on
+                self.backend.hang_up()
+                before = len(self.backend.delivered)
+                self.assertNotEqual(self.client.deliver(SMALL).code, 250)
+                self.backend.on = {}
+
+                def delivered():
+                    with contextlib.closing(Client(self.gateway.port.address).start()) as client:
+                        return client.deliver(SMALL).code == 250
+                wait_until(delivered, "the next message is delivered")
+                self.assertEqual(len(self.backend.delivered), before + 1)
 
     def test_never_more_connections_than_allowed_and_nobody_is_forgotten(self):
         gate = Gate()

@@ -328,6 +328,21 @@ class Start(SiteTest):
             self.assertIn(name.read().strip(), said)
         self.assertIn(str(os.getpid()), said)
 
+    def test_it_listens_at_several_addresses_and_with_ipv6(self):
+        try:
+            six = self.site.port("::1")
+        except OSError:
+            self.skipTest("there is no IPv6 here")
+        four = self.site.port()
+        sink = self.site.sink("--quiet")
+        gateway = self.site.gateway(sink, config={"smtp": {"listen": [str(four), str(six)]}}, expect_listener=False)
+        gateway.wait_for_listener(six.number)
+        gateway.wait_for_listener(four.number)
+        for port in (four, six):
+            self.assertEqual(self.site.client(port.address).start().deliver(message()).code, 250)
+        self.assertIn("[127.0.0.1]", sink.messages()[0].received)
+        self.assertIn("[IPv6:::1]", sink.messages()[1].received)
+
     def test_a_page_for_everybody_wants_a_password(self):
         said = self.ends(web={"listen": [f"0.0.0.0:{self.site.port().number}"]})
         self.assertRegex(said, r"\.toml:\d+:\d+: error: .*web\.listen.*password_hash")

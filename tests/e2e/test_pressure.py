@@ -183,6 +183,13 @@ class Sessions(SiteTest):
         wait_until(lambda: self.banner(gateway) == 220, "there is room again")
         self.assertEqual(open_ones[0].deliver(message()).code, 250)
 
+    def test_who_was_turned_away_is_in_the_status_api(self):
+        gateway = self.site.gateway(self.site.sink("--quiet"), config={"smtp": {"max_sessions": 1}})
+        kept = gateway.client().start()
+        answer = self.assert_reply(gateway.client().reply(), 421, "4.3.2")
+        wait_until(lambda: answer.incident in str(gateway.status()), "the status names the incident", 5)
+        kept.quit()
+
     def banner(self, gateway):
         with contextlib.closing(Client(gateway.port.address)) as client:
             return client.reply().code

@@ -263,6 +263,15 @@ class Commands(SinkAndGateway):
         self.assertEqual(client.ask("QUIT").code, 221)
         self.assertTrue(client.is_closed(5))
 
+    def test_a_helo_name_cannot_forge_the_received_field(self):
+        for number, name in enumerate([b"a(b)c", b"a;b", b"a\\b", b"x by evil.test with ESMTP id 1; Thu", b"[192.0.2.1"]):
+            client = self.gateway.client()
+            client.reply()
+            self.assertEqual(client.ask(b"EHLO " + name).code, 250)
+            self.assertEqual(client.deliver(message(f"forged {number}")).code, 250)
+            received = [m for m in self.sink.messages() if f"forged {number}".encode() in m.content][0].received
+            self.assertRegex(received, r"^Received: from [^ ();\\]+ \(unknown \[127\.0\.0\.1\]\) by mx\.example\.org with ESMTP id \w{10} for <bob@example\.org>; [^;]*$")
+
     def test_every_reply_line_is_short_and_printable(self):
         client = self.start()
         answers = [client.ask(b"MAIL FROM:<" + bytes(range(1, 10)) + b">"), client.ask(b"RCPT TO:<\xff\xfe@example.org>"), client.ask(b"\x1b[31m"),

@@ -22,9 +22,12 @@ class SmtpSourceToSmtpSink(SharedSiteTest):
         cls.sink = site.process("smtp-sink", [program("smtp-sink"), "-c", *as_user, str(port), "200"])
         cls.sink.wait_for_listener(port.number)
         cls.gateway = site.gateway(str(port))
+        # Four threads that have to share two connections.
+        cls.crowded = site.gateway(str(port), config={"threads": 4, "routes": {"inside": {"max_connections": 2}}, "relay": {"before_dot": "60 s", "after_dot": "60 s"}})
 
-    def source(self, *flags, sessions=1, messages=1, recipient="bob@example.org"):
-        command = [program("smtp-source"), "-f", "load@client.test", "-t", recipient, "-s", str(sessions), "-m", str(messages), *flags, str(self.gateway.port)]
+    def source(self, *flags, sessions=1, messages=1, recipient="bob@example.org", gateway=None):
+        command = [program("smtp-source"), "-f", "load@client.test", "-t", recipient, "-s", str(sessions), "-m", str(messages), *flags,
+                   str((gateway or self.gateway).port)]
         return subprocess.run(command, capture_output=True, text=True, timeout=90)
 
     def delivered(self, size_from=0):
@@ -49,6 +52,11 @@ class SmtpSourceToSmtpSink(SharedSiteTest):
     def test_a_hundred_sessions_at_the_same_time(self):
         before = len(self.delivered())
         self.assert_all_delivered(self.source(sessions=100, messages=300), 300, before)
+
+    def test_threads_that_share_few_connections(self):
+        ended = self.source("-l", "20000", sessions=40, messages=400, gateway=self.crowded)
+        self.assertEqual((ended.returncode, ended.stderr), (0, ""))
+        wait_until(lambda: len(self.crowded.events("transaction", ending="delivered")) == 400, "all are delivered")
 
     def test_several_recipients_per_message(self):
         # smtp-source numbers them: 1bob@, 2bob@, ...; only some of those are known.
