@@ -1,5 +1,5 @@
-// access: the operator's own rules, first match wins. Conditions of a rule are ANDed; a rule is decided as soon
-// as its conditions and those of the rules before it are known.
+// access: the operator's own rules, first match wins. Conditions of a rule are ANDed; a rule is decided as
+// soon as its conditions and those of the rules before it are known.
 #include "checks/check.hpp"
 #include "core/base/text.hpp"
 
@@ -32,8 +32,12 @@ template <>
 struct TextForm<checks::Action> {
   static constexpr std::array<std::string_view, 3> names{"allow", "deny", "defer"};
   static constexpr std::string_view form = "\"allow\", \"deny\" or \"defer\"";
-  static std::string parse(std::string_view in, checks::Action& value) { return parse_choice(in, value, names); }
-  static std::string print(const checks::Action& value) { return std::string(names[static_cast<std::size_t>(value)]); }
+  static std::string parse(std::string_view in, checks::Action& value) {
+    return parse_choice(in, value, names);
+  }
+  static std::string print(const checks::Action& value) {
+    return std::string(names[static_cast<std::size_t>(value)]);
+  }
 };
 
 }  // namespace gatepost::base
@@ -42,13 +46,32 @@ namespace gatepost::checks {
 namespace {
 
 void Rule::visit(base::Visitor& v) {
-  v.field({.key = "client", .help = "The client's address is in one of these networks.", .example = "[\"203.0.113.0/24\"]"}, client);
-  v.field({.key = "helo", .help = "The HELO name is like one of these; * stands for any characters.", .example = "[\"*.dyn.example.com\"]"}, helo);
-  v.field({.key = "sender", .help = "The sender is one of these: user@domain, domain, *.domain, or <> for bounces; * stands for any characters.", .example = "[\"bulk.example.com\"]"}, sender);
-  v.field({.key = "recipient", .help = "The recipient is one of these, written like senders.", .example = "[\"sales@example.org\"]"}, recipient);
+  v.field({.key = "client",
+           .help = "The client's address is in one of these networks.",
+           .example = "[\"203.0.113.0/24\"]"},
+          client);
+  v.field({.key = "helo",
+           .help = "The HELO name is like one of these; * stands for any characters.",
+           .example = "[\"*.dyn.example.com\"]"},
+          helo);
+  v.field({.key = "sender",
+           .help = "The sender is one of these: user@domain, domain, *.domain, or <> for bounces; * stands "
+                   "for any characters.",
+           .example = "[\"bulk.example.com\"]"},
+          sender);
+  v.field({.key = "recipient",
+           .help = "The recipient is one of these, written like senders.",
+           .example = "[\"sales@example.org\"]"},
+          recipient);
   v.field({.key = "action", .help = "allow: no check refuses the mail; deny: 550; defer: 451."}, action);
-  v.field({.key = "text", .help = "What to tell the sender instead of \"access denied\".", .example = "\"please call us\""}, text);
-  v.field({.key = "note", .help = "For yourselves: why the rule is here. Goes to the log.", .example = "\"ticket 4711\""}, note);
+  v.field({.key = "text",
+           .help = "What to tell the sender instead of \"access denied\".",
+           .example = "\"please call us\""},
+          text);
+  v.field({.key = "note",
+           .help = "For yourselves: why the rule is here. Goes to the log.",
+           .example = "\"ticket 4711\""},
+          note);
 }
 
 /// What is known so far; null where it is not.
@@ -63,7 +86,8 @@ enum class Match { no, yes, open };
 
 /// "domain" and "*.domain" stand for all their addresses.
 bool like_address(std::string_view pattern, std::string_view address) {
-  if (pattern.find('@') != std::string_view::npos || pattern == "<>") return base::wildcard_match(pattern, address);
+  if (pattern.find('@') != std::string_view::npos || pattern == "<>")
+    return base::wildcard_match(pattern, address);
   const auto at = address.rfind('@');
   return at != std::string_view::npos && base::wildcard_match(pattern, address.substr(at + 1));
 }
@@ -79,10 +103,16 @@ Match match_one(const Patterns& patterns, const Value* value, Like like) {
 }
 
 Match match(const Rule& rule, const Known& known) {
-  const auto in = [](const base::Network& network, const base::IpAddress& address) { return network.contains(address); };
-  const auto like_name = [](const std::string& pattern, const std::string& name) { return base::wildcard_match(pattern, name); };
-  const std::array results{match_one(rule.client, known.client, in), match_one(rule.helo, known.helo, like_name),
-                           match_one(rule.sender, known.sender, like_address), match_one(rule.recipient, known.recipient, like_address)};
+  const auto in = [](const base::Network& network, const base::IpAddress& address) {
+    return network.contains(address);
+  };
+  const auto like_name = [](const std::string& pattern, const std::string& name) {
+    return base::wildcard_match(pattern, name);
+  };
+  const std::array results{match_one(rule.client, known.client, in),
+                           match_one(rule.helo, known.helo, like_name),
+                           match_one(rule.sender, known.sender, like_address),
+                           match_one(rule.recipient, known.recipient, like_address)};
   auto all = Match::yes;
   for (const auto result : results) {
     if (result == Match::no) return Match::no;
@@ -123,14 +153,20 @@ class Access final : public Check {
   }
 
  private:
-  static Known known(const smtp::ConnectFacts& facts) { return {&facts.client.address, nullptr, nullptr, nullptr}; }
-  static Known known(const smtp::HeloFacts& facts) { return {&facts.connect.client.address, &facts.name, nullptr, nullptr}; }
+  static Known known(const smtp::ConnectFacts& facts) {
+    return {&facts.client.address, nullptr, nullptr, nullptr};
+  }
+  static Known known(const smtp::HeloFacts& facts) {
+    return {&facts.connect.client.address, &facts.name, nullptr, nullptr};
+  }
   static Known known(const smtp::MailFacts& facts, const std::string& sender) {
     auto all = known(facts.helo);
     all.sender = &sender;
     return all;
   }
-  static std::string sender_key(const smtp::MailFacts& facts) { return facts.null_sender ? "<>" : facts.sender.key(); }
+  static std::string sender_key(const smtp::MailFacts& facts) {
+    return facts.null_sender ? "<>" : facts.sender.key();
+  }
 
   /// The first rule that matches, unless one before it is still open.
   const Rule* first(const Known& known) const {
@@ -148,14 +184,16 @@ class Access final : public Check {
     if (rule != nullptr) {
       Finding finding;
       finding.stage = stage_of(*rule);
-      finding.evidence = "rule " + std::to_string(rule - rules_.data() + 1) + (rule->note.empty() ? "" : ": " + rule->note);
+      finding.evidence =
+          "rule " + std::to_string(rule - rules_.data() + 1) + (rule->note.empty() ? "" : ": " + rule->note);
       finding.reason = "access.allowed";
       const std::string text = rule->text.empty() ? "access denied by a rule of this site" : rule->text;
       if (rule->action == Action::allow) {
         finding.verdict = Verdict::allow;
       } else {
         finding.verdict = rule->action == Action::deny ? Verdict::reject : Verdict::defer;
-        finding.reply = smtp::reply(rule->action == Action::deny ? smtp::Say::access_denied : smtp::Say::access_deferred, {text});
+        finding.reply = smtp::reply(
+            rule->action == Action::deny ? smtp::Say::access_denied : smtp::Say::access_deferred, {text});
       }
       findings.push_back(std::move(finding));
     }
@@ -171,16 +209,19 @@ class AccessOptions final : public CheckOptions {
 
   void visit(base::Visitor& v) override {
     visit_mode(v);
-    v.list({.key = "rules", .help = "Rules; the first one whose conditions all hold is carried out."}, rules_);
+    v.list({.key = "rules", .help = "Rules; the first one whose conditions all hold is carried out."},
+           rules_);
   }
   void validate(const std::string& path, base::Problems& problems) const override {
     for (std::size_t i = 0; i < rules_.size(); ++i) {
       const auto& rule = rules_[i];
       const auto at = path + ".rules[" + std::to_string(i) + "]";
       if (rule.client.empty() && rule.helo.empty() && rule.sender.empty() && rule.recipient.empty()) {
-        problems.error(at, "a rule without conditions matches everything", "give it client, helo, sender or recipient");
+        problems.error(at, "a rule without conditions matches everything",
+                       "give it client, helo, sender or recipient");
       }
-      if (!base::is_ascii(rule.text)) problems.error(at + ".text", "must be ASCII, since it is part of an SMTP reply");
+      if (!base::is_ascii(rule.text))
+        problems.error(at + ".text", "must be ASCII, since it is part of an SMTP reply");
     }
   }
   std::unique_ptr<const Check> make() const override { return std::make_unique<Access>(rules_); }
@@ -191,6 +232,8 @@ class AccessOptions final : public CheckOptions {
 
 }  // namespace
 
-std::unique_ptr<CheckOptions> make_access_options() { return std::make_unique<AccessOptions>(); }
+std::unique_ptr<CheckOptions> make_access_options() {
+  return std::make_unique<AccessOptions>();
+}
 
 }  // namespace gatepost::checks

@@ -83,16 +83,24 @@ template <>
 struct TextForm<checks::Mode> {
   static constexpr std::array<std::string_view, 3> names{"off", "observe", "enforce"};
   static constexpr std::string_view form = "\"off\", \"observe\" or \"enforce\"";
-  static std::string parse(std::string_view in, checks::Mode& value) { return parse_choice(in, value, names); }
-  static std::string print(const checks::Mode& value) { return std::string(names[static_cast<std::size_t>(value)]); }
+  static std::string parse(std::string_view in, checks::Mode& value) {
+    return parse_choice(in, value, names);
+  }
+  static std::string print(const checks::Mode& value) {
+    return std::string(names[static_cast<std::size_t>(value)]);
+  }
 };
 
 template <>
 struct TextForm<checks::OnError> {
   static constexpr std::array<std::string_view, 2> names{"ignore", "defer"};
   static constexpr std::string_view form = "\"ignore\" or \"defer\"";
-  static std::string parse(std::string_view in, checks::OnError& value) { return parse_choice(in, value, names); }
-  static std::string print(const checks::OnError& value) { return std::string(names[static_cast<std::size_t>(value)]); }
+  static std::string parse(std::string_view in, checks::OnError& value) {
+    return parse_choice(in, value, names);
+  }
+  static std::string print(const checks::OnError& value) {
+    return std::string(names[static_cast<std::size_t>(value)]);
+  }
 };
 
 }  // namespace gatepost::base

@@ -25,8 +25,9 @@ struct DecisionBasis {
   const Judged* decisive = nullptr;  ///< the finding that decided, null for a score or for none
 };
 
-/// Drop and reject beat defer, defer beats score; absolute findings come first. An allow ends the policy findings of its
-/// own and later stages. Findings in observe mode do not count. `exempt`: of the policy findings none counts.
+/// Drop and reject beat defer, defer beats score; absolute findings come first. An allow ends the policy
+/// findings of its own and later stages. Findings in observe mode do not count. `exempt`: of the policy
+/// findings none counts.
 DecisionBasis decide(std::span<const Judged> findings, const PolicyOptions& policy, bool exempt);
 
 }  // namespace gatepost::checks

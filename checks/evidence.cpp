@@ -27,7 +27,8 @@ void Evidence::end_transaction() {
 }
 
 bool Evidence::pending() const {
-  return std::any_of(recipients_.begin(), recipients_.end(), [](const Asked& asked) { return asked.answer->get() == nullptr; });
+  return std::any_of(recipients_.begin(), recipients_.end(),
+                     [](const Asked& asked) { return asked.answer->get() == nullptr; });
 }
 
 void Evidence::when_answered(std::function<void()> call) {

@@ -51,8 +51,10 @@ struct PastAnswer {
 class EvidenceSource {
  public:
   virtual ~EvidenceSource() = default;
-  virtual void recipient(const mail::Mailbox& mailbox, const std::shared_ptr<Answer<RecipientAnswer>>& answer) = 0;
-  /// Answered at once: it is in memory. May be asked once per RCPT, since a repeated 4xx is forgotten thereby.
+  virtual void recipient(const mail::Mailbox& mailbox,
+                         const std::shared_ptr<Answer<RecipientAnswer>>& answer) = 0;
+  /// Answered at once: it is in memory. May be asked once per RCPT, since a repeated 4xx is forgotten
+  /// thereby.
   virtual PastAnswer past(const smtp::RcptFacts& facts) = 0;
 };
 

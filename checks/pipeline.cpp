@@ -10,7 +10,8 @@ ChecksOptions::ChecksOptions() {
 }
 
 void ChecksOptions::visit(base::Visitor& v) {
-  for (const auto& type : all_checks()) v.section({.key = type.name, .help = "See docs/checks/ for this check."}, *options_.at(type.name));
+  for (const auto& type : all_checks())
+    v.section({.key = type.name, .help = "See docs/checks/ for this check."}, *options_.at(type.name));
 }
 
 void ChecksOptions::validate(base::Problems& problems) const {
@@ -30,8 +31,14 @@ void Verdicts::begin_helo() {
 
 telemetry::Finding Verdicts::recorded(const Record& record) {
   const auto& f = record.judged.finding;
-  return {record.judged.check, record.judged.stage,  record.counted, f.verdict,      f.reply ? f.reply->token() : f.reason,
-          f.score,             f.evidence, record.subject};
+  return {record.judged.check,
+          record.judged.stage,
+          record.counted,
+          f.verdict,
+          f.reply ? f.reply->token() : f.reason,
+          f.score,
+          f.evidence,
+          record.subject};
 }
 
 std::vector<telemetry::Finding> Verdicts::session_findings() const {
@@ -49,7 +56,8 @@ std::vector<telemetry::Finding> Verdicts::transaction_findings() const {
 Pipeline::Pipeline(const ChecksOptions& checks, PolicyOptions policy) : policy_(std::move(policy)) {
   for (const auto& type : all_checks()) {
     const auto& options = *checks.all().at(type.name);
-    if (options.mode != Mode::off) entries_.push_back({type.name, options.make(), options.mode, options.on_error, options.absolute()});
+    if (options.mode != Mode::off)
+      entries_.push_back({type.name, options.make(), options.mode, options.on_error, options.absolute()});
   }
 }
 
@@ -70,7 +78,9 @@ bool Pipeline::run(Stage stage, Verdicts& verdicts, Records& into, std::string_v
     for (auto& finding : *findings) {
       if (finding.verdict == Verdict::none) continue;
       const auto of = finding.stage.value_or(stage);
-      into.push_back({{entry.name, of, entry.mode, entry.on_error, entry.absolute, std::move(finding)}, entry.mode == Mode::enforce, std::string(subject)});
+      into.push_back({{entry.name, of, entry.mode, entry.on_error, entry.absolute, std::move(finding)},
+                      entry.mode == Mode::enforce,
+                      std::string(subject)});
     }
   }
   return pending;
@@ -81,7 +91,8 @@ Pipeline::Consultation Pipeline::early(bool pending, Verdicts& verdicts) const {
   const bool dropping = [&] {
     for (const auto* records : {&verdicts.session_, &verdicts.transaction_}) {
       for (const auto& record : *records) {
-        if (record.judged.finding.verdict == Verdict::drop && record.judged.mode == Mode::enforce) return true;
+        if (record.judged.finding.verdict == Verdict::drop && record.judged.mode == Mode::enforce)
+          return true;
       }
     }
     return false;
@@ -91,8 +102,10 @@ Pipeline::Consultation Pipeline::early(bool pending, Verdicts& verdicts) const {
   return {false, judge({}, verdicts, false)};
 }
 
-smtp::Decision Pipeline::judge(std::span<const Verdicts::Record> extra, Verdicts& verdicts, bool exempt) const {
-  if (extra.empty() && verdicts.session_.empty() && verdicts.transaction_.empty()) return smtp::Decision::accept();
+smtp::Decision Pipeline::judge(std::span<const Verdicts::Record> extra, Verdicts& verdicts,
+                               bool exempt) const {
+  if (extra.empty() && verdicts.session_.empty() && verdicts.transaction_.empty())
+    return smtp::Decision::accept();
   std::vector<Judged> all;
   for (const auto& record : verdicts.session_) all.push_back(record.judged);
   // Findings about one recipient do not concern the others.
@@ -103,31 +116,42 @@ smtp::Decision Pipeline::judge(std::span<const Verdicts::Record> extra, Verdicts
   return decide(all, policy_, exempt).decision;
 }
 
-Pipeline::Consultation Pipeline::connect(const smtp::ConnectFacts& facts, Evidence& evidence, Verdicts& verdicts) const {
-  const bool pending = run(Stage::connect, verdicts, verdicts.session_, {}, [&](const Check& c) { return c.connect(facts, evidence); });
+Pipeline::Consultation Pipeline::connect(const smtp::ConnectFacts& facts, Evidence& evidence,
+                                         Verdicts& verdicts) const {
+  const bool pending = run(Stage::connect, verdicts, verdicts.session_, {},
+                           [&](const Check& c) { return c.connect(facts, evidence); });
   return early(pending, verdicts);
 }
 
-Pipeline::Consultation Pipeline::helo(const smtp::HeloFacts& facts, Evidence& evidence, Verdicts& verdicts) const {
-  const bool pending = run(Stage::helo, verdicts, verdicts.session_, {}, [&](const Check& c) { return c.helo(facts, evidence); });
+Pipeline::Consultation Pipeline::helo(const smtp::HeloFacts& facts, Evidence& evidence,
+                                      Verdicts& verdicts) const {
+  const bool pending = run(Stage::helo, verdicts, verdicts.session_, {},
+                           [&](const Check& c) { return c.helo(facts, evidence); });
   return early(pending, verdicts);
 }
 
-Pipeline::Consultation Pipeline::mail(const smtp::MailFacts& facts, Evidence& evidence, Verdicts& verdicts) const {
-  const bool pending = run(Stage::mail, verdicts, verdicts.transaction_, {}, [&](const Check& c) { return c.mail(facts, evidence); });
+Pipeline::Consultation Pipeline::mail(const smtp::MailFacts& facts, Evidence& evidence,
+                                      Verdicts& verdicts) const {
+  const bool pending = run(Stage::mail, verdicts, verdicts.transaction_, {},
+                           [&](const Check& c) { return c.mail(facts, evidence); });
   return early(pending, verdicts);
 }
 
-Pipeline::Consultation Pipeline::rcpt(const smtp::RcptFacts& facts, Evidence& evidence, Verdicts& verdicts) const {
+Pipeline::Consultation Pipeline::rcpt(const smtp::RcptFacts& facts, Evidence& evidence,
+                                      Verdicts& verdicts) const {
   // What was started earlier is awaited here.
   const auto& helo_facts = facts.mail.helo;
-  bool pending = run(Stage::connect, verdicts, verdicts.session_, {}, [&](const Check& c) { return c.connect(helo_facts.connect, evidence); });
-  pending |= run(Stage::helo, verdicts, verdicts.session_, {}, [&](const Check& c) { return c.helo(helo_facts, evidence); });
-  pending |= run(Stage::mail, verdicts, verdicts.transaction_, {}, [&](const Check& c) { return c.mail(facts.mail, evidence); });
+  bool pending = run(Stage::connect, verdicts, verdicts.session_, {},
+                     [&](const Check& c) { return c.connect(helo_facts.connect, evidence); });
+  pending |= run(Stage::helo, verdicts, verdicts.session_, {},
+                 [&](const Check& c) { return c.helo(helo_facts, evidence); });
+  pending |= run(Stage::mail, verdicts, verdicts.transaction_, {},
+                 [&](const Check& c) { return c.mail(facts.mail, evidence); });
   // Each recipient is new to the checks of this stage, but one that waited for evidence goes on where it was.
   Records found;
   verdicts.done_[static_cast<std::size_t>(Stage::rcpt)] = 0;
-  pending |= run(Stage::rcpt, verdicts, found, facts.recipient.text(), [&](const Check& c) { return c.rcpt(facts, evidence); });
+  pending |= run(Stage::rcpt, verdicts, found, facts.recipient.text(),
+                 [&](const Check& c) { return c.rcpt(facts, evidence); });
   if (pending) return {true, {}};
   const bool exempt = policy_.exempt(facts.recipient);
   auto decision = judge(found, verdicts, exempt);
@@ -144,13 +168,19 @@ Pipeline::Consultation Pipeline::rcpt(const smtp::RcptFacts& facts, Evidence& ev
   return {false, std::move(decision)};
 }
 
-Pipeline::Consultation Pipeline::data(const smtp::DataFacts& facts, Evidence& evidence, Verdicts& verdicts) const {
-  if (run(Stage::data, verdicts, verdicts.transaction_, {}, [&](const Check& c) { return c.data(facts, evidence); })) return {true, {}};
+Pipeline::Consultation Pipeline::data(const smtp::DataFacts& facts, Evidence& evidence,
+                                      Verdicts& verdicts) const {
+  if (run(Stage::data, verdicts, verdicts.transaction_, {},
+          [&](const Check& c) { return c.data(facts, evidence); }))
+    return {true, {}};
   return {false, judge({}, verdicts, verdicts.exempt_.value_or(false))};
 }
 
-Pipeline::Consultation Pipeline::message(const smtp::MessageFacts& facts, Evidence& evidence, Verdicts& verdicts) const {
-  if (run(Stage::message, verdicts, verdicts.transaction_, {}, [&](const Check& c) { return c.message(facts, evidence); })) return {true, {}};
+Pipeline::Consultation Pipeline::message(const smtp::MessageFacts& facts, Evidence& evidence,
+                                         Verdicts& verdicts) const {
+  if (run(Stage::message, verdicts, verdicts.transaction_, {},
+          [&](const Check& c) { return c.message(facts, evidence); }))
+    return {true, {}};
   return {false, judge({}, verdicts, verdicts.exempt_.value_or(false))};
 }
 

@@ -43,10 +43,10 @@ class Verdicts {
   };
   static telemetry::Finding recorded(const Record& record);
 
-  std::vector<Record> session_;      ///< connect and HELO
-  std::vector<Record> transaction_;  ///< MAIL and later
+  std::vector<Record> session_;                                 ///< connect and HELO
+  std::vector<Record> transaction_;                             ///< MAIL and later
   std::array<std::uint32_t, smtp::stage_names.size()> done_{};  ///< per stage, one bit per check
-  std::optional<bool> exempt_;       ///< whether the recipients of the transaction are exempt
+  std::optional<bool> exempt_;  ///< whether the recipients of the transaction are exempt
 };
 
 class Pipeline {

@@ -1,5 +1,5 @@
-// recipient: relay control, the directory, and what the inside has said of this recipient before. It cannot be
-// switched off and nothing exempts from it.
+// recipient: relay control, the directory, and what the inside has said of this recipient before. It cannot
+// be switched off and nothing exempts from it.
 #include "checks/check.hpp"
 
 namespace gatepost::checks {
@@ -24,13 +24,15 @@ class Recipient final : public Check {
     const auto* answer = evidence.recipient(facts.recipient);
     if (answer == nullptr) return std::nullopt;
     switch (answer->kind) {
-      case Kind::not_ours: return refuse(smtp::reply(Say::relaying_denied, {address, facts.recipient.domain()}));
+      case Kind::not_ours:
+        return refuse(smtp::reply(Say::relaying_denied, {address, facts.recipient.domain()}));
       case Kind::unknown: return refuse(smtp::reply(Say::unknown_recipient, {address}));
       case Kind::unavailable: return refuse(smtp::reply(Say::directory_unavailable, {address}));
       case Kind::found: break;
     }
     const auto& past = evidence.past(facts);
-    if (past.kind == PastAnswer::Kind::refuse) return refuse(repeat(past, address), "the backend said so before: " + past.text);
+    if (past.kind == PastAnswer::Kind::refuse)
+      return refuse(repeat(past, address), "the backend said so before: " + past.text);
     if (past.kind == PastAnswer::Kind::not_now) return refuse(smtp::reply(Say::suspect_turn, {address}));
     if (!facts.accepted.empty()) {
       const auto* first = evidence.recipient(facts.accepted.front().mailbox);
@@ -45,7 +47,8 @@ class Recipient final : public Check {
   /// A backend's earlier words with its codes.
   static smtp::Reply repeat(const PastAnswer& past, const std::string& address) {
     const bool permanent = past.code >= 500;
-    auto said = smtp::reply(permanent ? Say::remembered_refusal : Say::remembered_deferral, {address, past.text});
+    auto said =
+        smtp::reply(permanent ? Say::remembered_refusal : Say::remembered_deferral, {address, past.text});
     auto enhanced = past.enhanced;
     if (!enhanced.present()) enhanced = {static_cast<std::uint8_t>(past.code / 100), 0, 0};
     return smtp::Reply(past.code == 421 ? 451 : past.code, enhanced, said.token(), said.text());
@@ -62,6 +65,8 @@ class RecipientOptions final : public CheckOptions {
 
 }  // namespace
 
-std::unique_ptr<CheckOptions> make_recipient_options() { return std::make_unique<RecipientOptions>(); }
+std::unique_ptr<CheckOptions> make_recipient_options() {
+  return std::make_unique<RecipientOptions>();
+}
 
 }  // namespace gatepost::checks

@@ -7,7 +7,7 @@ target_compile_options(gatepost_options INTERFACE
   -Wall -Wextra -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -Wcast-align -Wextra-semi -fno-omit-frame-pointer)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # g++ 12 sees overlaps and uninitialised values that are not there (PR 105329, 105562) once sanitizers or inlining step in.
-  target_compile_options(gatepost_options INTERFACE -Wno-restrict -Wno-maybe-uninitialized -Wno-tsan)
+  target_compile_options(gatepost_options INTERFACE -Wno-restrict -Wno-maybe-uninitialized -Wno-mismatched-new-delete -Wno-tsan)
 endif()
 if(GATEPOST_WERROR)
   target_compile_options(gatepost_options INTERFACE -Werror)

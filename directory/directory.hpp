@@ -35,9 +35,12 @@ class FileDirectory final : public Directory {
     std::string message;
   };
   /// Fails if the file cannot be read; mistakes in it are listed, and the lines they are in left out.
-  static base::Result<std::shared_ptr<const FileDirectory>> load(const std::string& path, std::string separator, std::vector<Mistake>& mistakes);
+  static base::Result<std::shared_ptr<const FileDirectory>> load(const std::string& path,
+                                                                 std::string separator,
+                                                                 std::vector<Mistake>& mistakes);
   /// From text instead of a file.
-  static std::shared_ptr<const FileDirectory> parse(std::string_view text, std::string separator, std::vector<Mistake>& mistakes);
+  static std::shared_ptr<const FileDirectory> parse(std::string_view text, std::string separator,
+                                                    std::vector<Mistake>& mistakes);
 
   Lookup find(std::string_view key) const override;
   std::size_t size() const override { return addresses_.size(); }

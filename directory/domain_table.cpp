@@ -19,19 +19,22 @@ struct Builder {
       return;
     }
     auto name = text;
-    const auto type = text.find(':') == std::string_view::npos ? std::string_view{} : base::split_off(name, ':');
+    const auto type =
+        text.find(':') == std::string_view::npos ? std::string_view{} : base::split_off(name, ':');
     const auto found = options.find(std::string(name));
     if (found == options.end()) {
       std::vector<std::string_view> known{"any"};
       for (const auto& [key, value] : options) known.push_back(key);
       const auto meant = base::probably_meant(name, known);
       problems.error(path, "there is no directory \"" + std::string(name) + "\"",
-                     meant.empty() ? "add [directories." + std::string(name) + "]" : "did you mean \"" + std::string(meant) + "\"?");
+                     meant.empty() ? "add [directories." + std::string(name) + "]"
+                                   : "did you mean \"" + std::string(meant) + "\"?");
       return;
     }
     const auto real_type = base::TextForm<DirectoryType>::print(found->second.type);
     if (type != real_type) {
-      problems.error(path, "\"" + std::string(text) + "\" should be \"" + real_type + ":" + std::string(name) + "\"");
+      problems.error(
+          path, "\"" + std::string(text) + "\" should be \"" + real_type + ":" + std::string(name) + "\"");
       return;
     }
     const auto loaded = directories.find(std::string(name));
@@ -41,8 +44,10 @@ struct Builder {
 
 }  // namespace
 
-DomainTable DomainTable::build(const std::vector<DomainOptions>& domains, const std::map<std::string, DirectoryOptions>& options,
-                               const Directories& directories, const std::vector<std::string_view>& routes, base::Problems& problems) {
+DomainTable DomainTable::build(const std::vector<DomainOptions>& domains,
+                               const std::map<std::string, DirectoryOptions>& options,
+                               const Directories& directories, const std::vector<std::string_view>& routes,
+                               base::Problems& problems) {
   DomainTable table;
   const Builder builder{options, directories, problems};
   for (std::size_t i = 0; i < domains.size(); ++i) {
@@ -51,16 +56,21 @@ DomainTable DomainTable::build(const std::vector<DomainOptions>& domains, const 
     auto domain = std::make_shared<Domain>();
     domain->route = from.route;
     if (from.names.empty()) problems.error(path + ".names", "names no domain");
-    if (from.recipients.empty()) problems.error(path + ".recipients", "names no directory", "\"any\" takes every address");
+    if (from.recipients.empty())
+      problems.error(path + ".recipients", "names no directory", "\"any\" takes every address");
     for (const auto& name : from.recipients) builder.add_directory(*domain, path + ".recipients", name);
     if (std::find(routes.begin(), routes.end(), from.route) == routes.end()) {
       const auto meant = base::probably_meant(from.route, routes);
-      problems.error(path + ".route", from.route.empty() ? "names no route" : "there is no route \"" + from.route + "\"",
-                     meant.empty() ? "add [routes." + (from.route.empty() ? "inside" : from.route) + "]" : "did you mean \"" + std::string(meant) + "\"?");
+      problems.error(path + ".route",
+                     from.route.empty() ? "names no route" : "there is no route \"" + from.route + "\"",
+                     meant.empty() ? "add [routes." + (from.route.empty() ? "inside" : from.route) + "]"
+                                   : "did you mean \"" + std::string(meant) + "\"?");
     }
     if (!from.postmaster.empty()) {
       domain->postmaster = mail::Mailbox::parse(from.postmaster);
-      if (!domain->postmaster) problems.error(path + ".postmaster", "\"" + base::printable(from.postmaster) + "\" is no mail address");
+      if (!domain->postmaster)
+        problems.error(path + ".postmaster",
+                       "\"" + base::printable(from.postmaster) + "\" is no mail address");
     }
     for (const auto& name : from.names) {
       const auto key = mail::domain_key(name);
@@ -77,7 +87,9 @@ DomainTable DomainTable::build(const std::vector<DomainOptions>& domains, const 
   return table;
 }
 
-bool DomainTable::is_postmaster(const mail::Mailbox& recipient) { return recipient.local_key() == "postmaster"; }
+bool DomainTable::is_postmaster(const mail::Mailbox& recipient) {
+  return recipient.local_key() == "postmaster";
+}
 
 const Domain* DomainTable::domain_of(const mail::Mailbox& recipient) const {
   const auto found = domains_.find(recipient.has_domain() ? recipient.domain_key() : first_name_);

@@ -26,8 +26,10 @@ class DomainTable {
  public:
   using Directories = std::map<std::string, std::shared_ptr<const Directory>>;
   /// Reports what does not fit together at paths like "domains[0].recipients"; `routes`: those there are.
-  static DomainTable build(const std::vector<DomainOptions>& domains, const std::map<std::string, DirectoryOptions>& options,
-                           const Directories& directories, const std::vector<std::string_view>& routes, base::Problems& problems);
+  static DomainTable build(const std::vector<DomainOptions>& domains,
+                           const std::map<std::string, DirectoryOptions>& options,
+                           const Directories& directories, const std::vector<std::string_view>& routes,
+                           base::Problems& problems);
 
   struct Answer {
     enum class Kind { not_ours, found, unknown, unavailable };

@@ -8,19 +8,22 @@
 
 namespace gatepost::directory {
 
-base::Result<std::shared_ptr<const FileDirectory>> FileDirectory::load(const std::string& path, std::string separator,
+base::Result<std::shared_ptr<const FileDirectory>> FileDirectory::load(const std::string& path,
+                                                                       std::string separator,
                                                                        std::vector<Mistake>& mistakes) {
   errno = 0;
   std::ifstream in(path, std::ios::binary);
   std::string text;
   if (in) text.assign(std::istreambuf_iterator<char>(in), {});
   if (!in || in.bad()) {
-    return base::Failure{"cannot read recipients from " + path + ": " + std::generic_category().message(errno != 0 ? errno : EIO)};
+    return base::Failure{"cannot read recipients from " + path + ": " +
+                         std::generic_category().message(errno != 0 ? errno : EIO)};
   }
   return parse(text, std::move(separator), mistakes);
 }
 
-std::shared_ptr<const FileDirectory> FileDirectory::parse(std::string_view text, std::string separator, std::vector<Mistake>& mistakes) {
+std::shared_ptr<const FileDirectory> FileDirectory::parse(std::string_view text, std::string separator,
+                                                          std::vector<Mistake>& mistakes) {
   auto directory = std::make_shared<FileDirectory>();
   directory->separator_ = std::move(separator);
   if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);  // Windows editors
@@ -46,7 +49,9 @@ Lookup FileDirectory::find(std::string_view key) const {
   if (has(domain)) return Lookup::found;
   if (!separator_.empty()) {
     const auto separator = key.substr(0, at).find(separator_);
-    if (separator != std::string_view::npos && separator > 0 && has(std::string(key.substr(0, separator)).append(domain))) return Lookup::found;
+    if (separator != std::string_view::npos && separator > 0 &&
+        has(std::string(key.substr(0, separator)).append(domain)))
+      return Lookup::found;
   }
   return Lookup::unknown;
 }

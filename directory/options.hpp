@@ -1,4 +1,5 @@
-// Our domains and the directories of their recipients, as configured under [[domains]] and [directories.<name>].
+// Our domains and the directories of their recipients, as configured under [[domains]] and
+// [directories.<name>].
 #pragma once
 
 #include "core/base/text_forms.hpp"
@@ -32,8 +33,12 @@ template <>
 struct TextForm<directory::DirectoryType> {
   static constexpr std::array<std::string_view, 1> names{"file"};
   static constexpr std::string_view form = "\"file\"";
-  static std::string parse(std::string_view in, directory::DirectoryType& value) { return parse_choice(in, value, names); }
-  static std::string print(const directory::DirectoryType& value) { return std::string(names[static_cast<std::size_t>(value)]); }
+  static std::string parse(std::string_view in, directory::DirectoryType& value) {
+    return parse_choice(in, value, names);
+  }
+  static std::string print(const directory::DirectoryType& value) {
+    return std::string(names[static_cast<std::size_t>(value)]);
+  }
 };
 
 }  // namespace gatepost::base

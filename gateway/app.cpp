@@ -36,12 +36,15 @@ unsigned thread_count(const Options& options) {
 struct App::Admin {
   explicit Admin(net::asio::io_context& context) : signals(context), tick(context), drain(context) {}
   net::asio::basic_signal_set<net::Executor> signals;
-  using Timer = net::asio::basic_waitable_timer<std::chrono::steady_clock, net::asio::wait_traits<std::chrono::steady_clock>, net::Executor>;
+  using Timer =
+      net::asio::basic_waitable_timer<std::chrono::steady_clock,
+                                      net::asio::wait_traits<std::chrono::steady_clock>, net::Executor>;
   Timer tick;
   Timer drain;
 };
 
-App::App(std::string config_path, Config config) : config_path_(std::move(config_path)), config_(std::move(config)) {
+App::App(std::string config_path, Config config)
+    : config_path_(std::move(config_path)), config_(std::move(config)) {
   admin_things_ = std::make_unique<Admin>(admin_);
 }
 
@@ -74,8 +77,11 @@ int App::run() {
 bool App::open_sockets() {
   bool good = true;
   const auto& options = config_.options;
-  for (auto& inherited : inherited_sockets()) (inherited.name.find("web") == std::string::npos ? smtp_sockets_ : web_sockets_).push_back(std::move(inherited.socket));
-  const auto open = [&good](const base::Endpoint& endpoint, int buffer, std::vector<net::ListeningSocket>& into) {
+  for (auto& inherited : inherited_sockets())
+    (inherited.name.find("web") == std::string::npos ? smtp_sockets_ : web_sockets_)
+        .push_back(std::move(inherited.socket));
+  const auto open = [&good](const base::Endpoint& endpoint, int buffer,
+                            std::vector<net::ListeningSocket>& into) {
     auto socket = net::ListeningSocket::open(endpoint, {buffer});
     if (socket) {
       into.push_back(std::move(*socket));
@@ -83,11 +89,13 @@ bool App::open_sockets() {
     }
     good = false;
     const auto owner = port_owner(endpoint.port);
-    std::fprintf(stderr, "gatepost: cannot listen at %s: %s%s\n", endpoint.to_string().c_str(), socket.error().message.c_str(),
+    std::fprintf(stderr, "gatepost: cannot listen at %s: %s%s\n", endpoint.to_string().c_str(),
+                 socket.error().message.c_str(),
                  owner.empty() ? "" : (", the port is taken by " + owner).c_str());
   };
   if (smtp_sockets_.empty()) {
-    for (const auto& endpoint : options.smtp.listen) open(endpoint, static_cast<int>(options.smtp.receive_buffer.bytes), smtp_sockets_);
+    for (const auto& endpoint : options.smtp.listen)
+      open(endpoint, static_cast<int>(options.smtp.receive_buffer.bytes), smtp_sockets_);
   }
   if (web_sockets_.empty()) {
     for (const auto& endpoint : options.web.listen) open(endpoint, 0, web_sockets_);
@@ -107,9 +115,11 @@ bool App::start() {
   learned_ = std::make_unique<relay::Learned>(static_cast<std::size_t>(options.relay.learned_entries));
   spill_ = state::make_disk_spill_store(options.state_dir);
   log_ = std::make_unique<telemetry::Log>(options.log.path);
-  const auto form = options.log.format == LogFormat::json ? telemetry::RecordWriter::Form::json : telemetry::RecordWriter::Form::text;
+  const auto form = options.log.format == LogFormat::json ? telemetry::RecordWriter::Form::json
+                                                          : telemetry::RecordWriter::Form::text;
   admin_recorder_ = &statistics_.make_recorder(*log_, form);
-  metrics_ = std::make_unique<telemetry::Metrics>(statistics_, [this](telemetry::MetricsBuilder& b) { add_metrics(b); });
+  metrics_ = std::make_unique<telemetry::Metrics>(statistics_,
+                                                  [this](telemetry::MetricsBuilder& b) { add_metrics(b); });
   load_capabilities();
   start_workers();
   start_signals();
@@ -131,10 +141,12 @@ bool App::start() {
 
 void App::start_workers() {
   const auto& options = snapshot_->config.options;
-  const auto form = options.log.format == LogFormat::json ? telemetry::RecordWriter::Form::json : telemetry::RecordWriter::Form::text;
+  const auto form = options.log.format == LogFormat::json ? telemetry::RecordWriter::Form::json
+                                                          : telemetry::RecordWriter::Form::text;
   const Shared shared{clock_, *memory_, *learned_, *spill_, sessions_};
   for (unsigned i = 0; i < thread_count(options); ++i) {
-    workers_.push_back(std::make_unique<Worker>(i, shared, snapshot_, statistics_.make_recorder(*log_, form)));
+    workers_.push_back(
+        std::make_unique<Worker>(i, shared, snapshot_, statistics_.make_recorder(*log_, form)));
   }
   for (auto& worker : workers_) {
     worker->pool().ask_others = [this, asking = worker.get()](const std::shared_ptr<relay::Server>& server) {
@@ -147,7 +159,8 @@ void App::start_workers() {
   for (auto& socket : smtp_sockets_) {
     const auto local = socket.local();
     acceptors_.push_back(std::make_unique<net::Acceptor>(
-        workers_.front()->io(), std::move(socket), [this, local](int descriptor, const base::Endpoint& peer) { dispatch(descriptor, peer, local); },
+        workers_.front()->io(), std::move(socket),
+        [this, local](int descriptor, const base::Endpoint& peer) { dispatch(descriptor, peer, local); },
         [this] { shortages_.fetch_add(1, std::memory_order_relaxed); }));
     acceptors_.back()->start();
   }
@@ -163,25 +176,33 @@ void App::start_signals() {
 void App::print_start() {
   const auto& options = snapshot_->config.options;
   std::string text = fmt::format("gatepost {} is {}\n", version(), options.hostname);
-  for (const auto& acceptor : acceptors_) text += fmt::format("  mail at      {}\n", acceptor->local().to_string());
-  for (const auto& endpoint : options.web.listen) text += fmt::format("  page at      http://{}/\n", endpoint.to_string());
+  for (const auto& acceptor : acceptors_)
+    text += fmt::format("  mail at      {}\n", acceptor->local().to_string());
+  for (const auto& endpoint : options.web.listen)
+    text += fmt::format("  page at      http://{}/\n", endpoint.to_string());
   for (const auto& domain : options.domains) {
-    text += fmt::format("  domain       {} -> {}, recipients: {}\n", fmt::join(domain.names, ", "), domain.route, fmt::join(domain.recipients, ", "));
+    text += fmt::format("  domain       {} -> {}, recipients: {}\n", fmt::join(domain.names, ", "),
+                        domain.route, fmt::join(domain.recipients, ", "));
   }
-  for (const auto& [name, directory] : snapshot_->directories) text += fmt::format("  directory    {}: {} addresses\n", name, directory->size());
+  for (const auto& [name, directory] : snapshot_->directories)
+    text += fmt::format("  directory    {}: {} addresses\n", name, directory->size());
   for (const auto& [name, route] : snapshot_->routes) {
     for (const auto& server : route->servers) {
-      text += fmt::format("  backend      {} {}: {}\n", name, server->address.to_string(), server->known() ? "answers" : "has not answered yet");
+      text += fmt::format("  backend      {} {}: {}\n", name, server->address.to_string(),
+                          server->known() ? "answers" : "has not answered yet");
     }
   }
   if (snapshot_->tls) {
     for (const auto& certificate : snapshot_->tls->certificates()) {
-      text += fmt::format("  certificate  {} until {}\n", certificate.subject, telemetry::format_time(certificate.not_after).substr(0, 10));
+      text += fmt::format("  certificate  {} until {}\n", certificate.subject,
+                          telemetry::format_time(certificate.not_after).substr(0, 10));
     }
   }
   for (const auto& warning : warnings()) text += fmt::format("  WARNING      {}\n", warning);
   std::fputs(text.c_str(), stderr);
-  notice(Level::info, "start", fmt::format("gatepost {} serves {} domains as {}", version(), snapshot_->domains.names().size(), options.hostname));
+  notice(Level::info, "start",
+         fmt::format("gatepost {} serves {} domains as {}", version(), snapshot_->domains.names().size(),
+                     options.hostname));
 }
 
 void App::arm_tick() {
@@ -214,7 +235,8 @@ void App::dispatch(int descriptor, const base::Endpoint& peer, const base::Endpo
   if (chosen == workers_.front().get()) {
     chosen->accept(descriptor, peer, local);
   } else {
-    net::asio::post(chosen->io(), [chosen, descriptor, peer, local] { chosen->accept(descriptor, peer, local); });
+    net::asio::post(chosen->io(),
+                    [chosen, descriptor, peer, local] { chosen->accept(descriptor, peer, local); });
   }
 }
 
@@ -240,7 +262,8 @@ void App::reload() {
   auto config = read_config(config_path_);
   const auto built = config.has_errors() ? nullptr : Snapshot::build(config, servers_, true);
   const auto& problems = built ? built->config.problems : config.problems;
-  for (const auto& problem : problems) notice(problem.warning ? Level::warning : Level::error, "reload", problem.to_string());
+  for (const auto& problem : problems)
+    notice(problem.warning ? Level::warning : Level::error, "reload", problem.to_string());
   if (built) {
     apply(built);
     reload_error_.clear();
@@ -263,7 +286,8 @@ void App::reload() {
 void App::apply(std::shared_ptr<const Snapshot> snapshot) {
   const auto& before = snapshot_->config.options;
   const auto& now = snapshot->config.options;
-  if (before.smtp.listen != now.smtp.listen || before.web.listen != now.web.listen || before.state_dir != now.state_dir || before.threads != now.threads) {
+  if (before.smtp.listen != now.smtp.listen || before.web.listen != now.web.listen ||
+      before.state_dir != now.state_dir || before.threads != now.threads) {
     notice(Level::warning, "reload", "listen, state_dir and threads take effect at a restart only");
   }
   // A recipient that is new in a directory is no longer what backends said of it.
@@ -275,7 +299,8 @@ void App::apply(std::shared_ptr<const Snapshot> snapshot) {
   snapshot_ = std::move(snapshot);
   configured_ = clock_.wall();
   for (auto& worker : workers_) {
-    net::asio::post(worker->io(), [worker = worker.get(), snapshot = snapshot_] { worker->set_snapshot(snapshot); });
+    net::asio::post(worker->io(),
+                    [worker = worker.get(), snapshot = snapshot_] { worker->set_snapshot(snapshot); });
   }
   if (web_) web_->set_settings({snapshot_->config.options.web.password_hash});
   probe_backends();
@@ -299,7 +324,9 @@ void App::watch_backends() {
       const auto known = backend_was_up_.try_emplace(server->address.to_string(), true).first;
       if (known->second == up) continue;
       known->second = up;
-      notice(up ? Level::info : Level::error, "backend", fmt::format("{} is {}{}", server->address.to_string(), up ? "up again" : "down: ", up ? "" : server->last_failure()));
+      notice(up ? Level::info : Level::error, "backend",
+             fmt::format("{} is {}{}", server->address.to_string(),
+                         up ? "up again" : "down: ", up ? "" : server->last_failure()));
     }
   }
 }
@@ -311,7 +338,8 @@ void App::load_capabilities() {
   const auto known = relay::read_capabilities(*text);
   for (const auto& [name, route] : snapshot_->routes) {
     for (const auto& server : route->servers) {
-      if (const auto found = known.find(server->address.to_string()); found != known.end()) server->learned(found->second);
+      if (const auto found = known.find(server->address.to_string()); found != known.end())
+        server->learned(found->second);
     }
   }
 }
@@ -325,7 +353,8 @@ void App::save_capabilities() {
   }
   auto text = relay::write_capabilities(all);
   if (text == saved_capabilities_) return;
-  if (replace_file(snapshot_->config.options.state_dir + "/backends", text)) saved_capabilities_ = std::move(text);
+  if (replace_file(snapshot_->config.options.state_dir + "/backends", text))
+    saved_capabilities_ = std::move(text);
 }
 
 // ---- Stop
@@ -361,7 +390,8 @@ void App::begin_drain() {
 
 /// What is still under way is told to come again; who does not hear it in two seconds is cut off.
 void App::stop_now() {
-  for (auto& worker : workers_) net::asio::post(worker->io(), [worker = worker.get()] { worker->drain(true); });
+  for (auto& worker : workers_)
+    net::asio::post(worker->io(), [worker = worker.get()] { worker->drain(true); });
   const auto until = clock_.now() + std::chrono::seconds(2);
   while (sessions_.load() > 0 && clock_.now() < until) ::usleep(10000);
   if (sessions_.load() > 0) {
@@ -382,13 +412,18 @@ std::vector<std::string> App::warnings() const {
     for (const auto& server : route->servers) {
       if (server->breaker.open() || !server->known()) {
         const auto why = server->last_failure();
-        found.push_back(fmt::format("backend {} cannot be reached{}", server->address.to_string(), why.empty() ? "" : ": " + why));
+        found.push_back(fmt::format("backend {} cannot be reached{}", server->address.to_string(),
+                                    why.empty() ? "" : ": " + why));
       }
     }
   }
-  if (!is_writable_directory(snapshot_->config.options.state_dir)) found.push_back("state_dir " + snapshot_->config.options.state_dir + " is not writable: large messages are refused with 452");
-  if (memory_->level() == base::MemoryBudget::Level::full) found.push_back("memory for messages is used up: new messages get 452, new sessions 421");
-  if (shortages_.load() > 0) found.push_back("the system ran out of file descriptors while accepting; raise LimitNOFILE");
+  if (!is_writable_directory(snapshot_->config.options.state_dir))
+    found.push_back("state_dir " + snapshot_->config.options.state_dir +
+                    " is not writable: large messages are refused with 452");
+  if (memory_->level() == base::MemoryBudget::Level::full)
+    found.push_back("memory for messages is used up: new messages get 452, new sessions 421");
+  if (shortages_.load() > 0)
+    found.push_back("the system ran out of file descriptors while accepting; raise LimitNOFILE");
   if (log_->dropped() > 0) found.push_back(fmt::format("{} log lines were lost", log_->dropped()));
   return found;
 }
@@ -407,15 +442,19 @@ webui::Status App::status() const {
   for (const auto& [name, route] : snapshot_->routes) {
     for (const auto& server : route->servers) {
       const auto& c = server->counters;
-      s.backends.push_back({name, server->address.to_string(), !server->breaker.open(), server->known().has_value(), server->permits.used(),
-                            static_cast<int>(route->options.max_connections), c.delivered.load(), c.refused.load(), c.deferred.load(),
-                            c.failures.load(), c.outcome_unknown.load(), server->last_failure()});
+      s.backends.push_back({name, server->address.to_string(), !server->breaker.open(),
+                            server->known().has_value(), server->permits.used(),
+                            static_cast<int>(route->options.max_connections), c.delivered.load(),
+                            c.refused.load(), c.deferred.load(), c.failures.load(), c.outcome_unknown.load(),
+                            server->last_failure()});
     }
   }
   if (snapshot_->tls) {
-    for (const auto& certificate : snapshot_->tls->certificates()) s.certificates.push_back({certificate.subject, certificate.file, certificate.not_after});
+    for (const auto& certificate : snapshot_->tls->certificates())
+      s.certificates.push_back({certificate.subject, certificate.file, certificate.not_after});
   }
-  for (const auto& [name, directory] : snapshot_->directories) s.directories.push_back({name, directory->size()});
+  for (const auto& [name, directory] : snapshot_->directories)
+    s.directories.push_back({name, directory->size()});
   s.warnings = warnings();
   s.memory = memory_->used();
   s.memory_cap = memory_->cap();
@@ -442,10 +481,13 @@ void App::add_metrics(telemetry::MetricsBuilder& b) const {
   b.add("gatepost_config_reloads_total", number(reloads_good_.load()), {{"result", "taken"}});
   b.add("gatepost_config_reloads_total", number(reloads_bad_.load()), {{"result", "refused"}});
   b.add("gatepost_config_last_reload_success", reload_error_.empty() ? 1 : 0);
-  for (const auto& [name, directory] : snapshot_->directories) b.add("gatepost_directory_objects", number(directory->size()), {{"directory", name}});
+  for (const auto& [name, directory] : snapshot_->directories)
+    b.add("gatepost_directory_objects", number(directory->size()), {{"directory", name}});
   if (snapshot_->tls) {
     for (const auto& certificate : snapshot_->tls->certificates()) {
-      b.add("gatepost_cert_expiry_timestamp_seconds", number(std::chrono::system_clock::to_time_t(certificate.not_after)), {{"cert", certificate.subject}});
+      b.add("gatepost_cert_expiry_timestamp_seconds",
+            number(std::chrono::system_clock::to_time_t(certificate.not_after)),
+            {{"cert", certificate.subject}});
     }
   }
   for (const auto& [name, route] : snapshot_->routes) {
@@ -456,9 +498,12 @@ void App::add_metrics(telemetry::MetricsBuilder& b) const {
       b.add("gatepost_backend_connections", number(server->permits.used()), {{"backend", backend}});
       b.add("gatepost_backend_opened_total", number(c.connections.load()), {{"backend", backend}});
       b.add("gatepost_backend_failures_total", number(c.failures.load()), {{"backend", backend}});
-      b.add("gatepost_backend_messages_total", number(c.delivered.load()), {{"backend", backend}, {"result", "delivered"}});
-      b.add("gatepost_backend_messages_total", number(c.refused.load()), {{"backend", backend}, {"result", "refused"}});
-      b.add("gatepost_backend_messages_total", number(c.deferred.load()), {{"backend", backend}, {"result", "deferred"}});
+      b.add("gatepost_backend_messages_total", number(c.delivered.load()),
+            {{"backend", backend}, {"result", "delivered"}});
+      b.add("gatepost_backend_messages_total", number(c.refused.load()),
+            {{"backend", backend}, {"result", "refused"}});
+      b.add("gatepost_backend_messages_total", number(c.deferred.load()),
+            {{"backend", backend}, {"result", "deferred"}});
     }
   }
 }

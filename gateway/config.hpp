@@ -13,7 +13,7 @@ namespace gatepost::gateway {
 /// Something wrong with the configuration, and where.
 struct ConfigProblem {
   std::string file;
-  std::size_t line = 0;    ///< 0: nowhere in particular
+  std::size_t line = 0;  ///< 0: nowhere in particular
   std::size_t column = 0;
   std::string message;
   std::string hint;

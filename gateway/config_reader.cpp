@@ -13,7 +13,9 @@
 namespace gatepost::gateway {
 namespace {
 
-ConfigMap::Place place_of(const toml::source_region& region) { return {region.begin.line, region.begin.column}; }
+ConfigMap::Place place_of(const toml::source_region& region) {
+  return {region.begin.line, region.begin.column};
+}
 
 std::string type_name(const toml::node& node) {
   switch (node.type()) {
@@ -30,7 +32,9 @@ std::string type_name(const toml::node& node) {
 /// Fills options from a parsed file; collects every mistake.
 class Reader final : public base::Visitor {
  public:
-  Reader(const toml::table& root, Config& config) : config_(config) { frames_.push_back({&root, nullptr, "", {}}); }
+  Reader(const toml::table& root, Config& config) : config_(config) {
+    frames_.push_back({&root, nullptr, "", {}});
+  }
 
   /// Reports the unknown keys of the top level.
   void finish() { report_unknown(frames_.back()); }
@@ -89,7 +93,8 @@ class Reader final : public base::Visitor {
   bool enter(const base::Field& f) override {
     const auto* node = find(f.key);
     const auto* table = node == nullptr ? nullptr : node->as_table();
-    if (node != nullptr && table == nullptr) wrong(*node, f.key, "must be a table [" + path_of(f.key) + "], not " + type_name(*node));
+    if (node != nullptr && table == nullptr)
+      wrong(*node, f.key, "must be a table [" + path_of(f.key) + "], not " + type_name(*node));
     frames_.push_back({table, nullptr, path_of(f.key), {}});
     return table != nullptr;
   }
@@ -97,7 +102,8 @@ class Reader final : public base::Visitor {
   std::size_t enter_list(const base::Field& f, std::size_t) override {
     const auto* node = find(f.key);
     const auto* array = node == nullptr ? nullptr : node->as_array();
-    if (node != nullptr && array == nullptr) wrong(*node, f.key, "must be a list of tables [[" + path_of(f.key) + "]], not " + type_name(*node));
+    if (node != nullptr && array == nullptr)
+      wrong(*node, f.key, "must be a list of tables [[" + path_of(f.key) + "]], not " + type_name(*node));
     frames_.push_back({nullptr, array, path_of(f.key), {}});
     return array == nullptr ? 0 : array->size();
   }
@@ -116,12 +122,14 @@ class Reader final : public base::Visitor {
       const auto& node = (*parent.array)[index];
       const auto path = parent.path + "[" + std::to_string(index) + "]";
       note(path, node.source());
-      if (!node.is_table()) report(place_of(node.source()), parent.path + " must hold tables, not " + type_name(node));
+      if (!node.is_table())
+        report(place_of(node.source()), parent.path + " must hold tables, not " + type_name(node));
       frames_.push_back({node.as_table(), nullptr, path, {}});
     } else {
       const auto* node = find(name);
       const auto path = path_of(name);
-      if (!node->is_table()) report(place_of(node->source()), "\"" + path + "\" must be a table [" + path + "]");
+      if (!node->is_table())
+        report(place_of(node->source()), "\"" + path + "\" must be a table [" + path + "]");
       frames_.push_back({node->as_table(), nullptr, path, {}});
     }
   }
@@ -153,7 +161,9 @@ class Reader final : public base::Visitor {
     return node;
   }
 
-  void note(const std::string& path, const toml::source_region& region) { config_.map.note(path, place_of(region)); }
+  void note(const std::string& path, const toml::source_region& region) {
+    config_.map.note(path, place_of(region));
+  }
 
   template <class Assign>
   void assign(const toml::node& node, std::string_view key, std::string_view form, const Assign& assign) {
@@ -172,7 +182,8 @@ class Reader final : public base::Visitor {
   }
 
   void report(ConfigMap::Place place, std::string message, std::string hint = {}) {
-    config_.problems.push_back({config_.map.file(), place.line, place.column, std::move(message), std::move(hint), false});
+    config_.problems.push_back(
+        {config_.map.file(), place.line, place.column, std::move(message), std::move(hint), false});
   }
 
   void report_unknown(const Frame& frame) {
@@ -180,9 +191,11 @@ class Reader final : public base::Visitor {
     const std::vector<std::string_view> known(frame.seen.begin(), frame.seen.end());
     for (const auto& [key, node] : *frame.table) {
       if (frame.seen.find(key.str()) != frame.seen.end()) continue;
-      const auto path = frame.path.empty() ? std::string(key.str()) : frame.path + "." + std::string(key.str());
+      const auto path =
+          frame.path.empty() ? std::string(key.str()) : frame.path + "." + std::string(key.str());
       const auto meant = base::probably_meant(key.str(), known);
-      report(place_of(key.source()), "there is no option \"" + base::printable(path) + "\"", meant.empty() ? "" : "did you mean \"" + std::string(meant) + "\"?");
+      report(place_of(key.source()), "there is no option \"" + base::printable(path) + "\"",
+             meant.empty() ? "" : "did you mean \"" + std::string(meant) + "\"?");
     }
   }
 
@@ -210,7 +223,8 @@ ConfigProblem ConfigMap::locate(const base::Problems::Problem& problem) const {
     const auto end = path.find_last_of(".[");
     path = end == std::string::npos ? "" : path.substr(0, end);
   }
-  return {file_, place.line, place.column, problem.path + ": " + problem.message, problem.hint, problem.warning};
+  return {file_,        place.line,     place.column, problem.path + ": " + problem.message,
+          problem.hint, problem.warning};
 }
 
 bool Config::has_errors() const {
@@ -233,7 +247,12 @@ Config read_config_text(std::string_view text, const std::string& name) {
   try {
     parsed = toml::parse(text, name);
   } catch (const toml::parse_error& error) {
-    config.problems.push_back({name, error.source().begin.line, error.source().begin.column, std::string(error.description()), {}, false});
+    config.problems.push_back({name,
+                               error.source().begin.line,
+                               error.source().begin.column,
+                               std::string(error.description()),
+                               {},
+                               false});
     return config;
   }
   Reader reader(parsed, config);
@@ -253,7 +272,12 @@ Config read_config(const std::string& path) {
   if (!in || in.bad()) {
     Config config;
     config.map = ConfigMap(path);
-    config.problems.push_back({path, 0, 0, "cannot read it: " + std::generic_category().message(errno != 0 ? errno : EIO), {}, false});
+    config.problems.push_back({path,
+                               0,
+                               0,
+                               "cannot read it: " + std::generic_category().message(errno != 0 ? errno : EIO),
+                               {},
+                               false});
     return config;
   }
   return read_config_text(text, path);

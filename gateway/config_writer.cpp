@@ -35,8 +35,12 @@ class Writer final : public base::Visitor {
   explicit Writer(bool reference) : reference_(reference) {}
   std::string take() { return std::move(out_); }
 
-  void field(const base::Field& f, bool& value) override { write(f, value ? "true" : "false", "true or false"); }
-  void field(const base::Field& f, std::int64_t& value) override { write(f, std::to_string(value), "number"); }
+  void field(const base::Field& f, bool& value) override {
+    write(f, value ? "true" : "false", "true or false");
+  }
+  void field(const base::Field& f, std::int64_t& value) override {
+    write(f, std::to_string(value), "number");
+  }
   void field(const base::Field& f, double& value) override { write(f, fmt::format("{}", value), "number"); }
 
  protected:
@@ -125,7 +129,8 @@ std::string config_reference() {
   Options options;
   Writer writer(true);
   options.visit(writer);
-  return "# Every option of Gatepost with its default. Printed by `gatepost config --reference`.\n" + writer.take();
+  return "# Every option of Gatepost with its default. Printed by `gatepost config --reference`.\n" +
+         writer.take();
 }
 
 std::string config_dump(Options& options) {

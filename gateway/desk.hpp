@@ -21,18 +21,22 @@ class Desk {
   /// How much memory one message may take now before it goes to disk.
   virtual std::size_t memory_share() const = 0;
 
-  /// Decides at a stage, or says nothing while evidence is missing; then when_ready() is called and it is asked again.
-  /// `again`: this is such a second time.
-  virtual std::optional<smtp::Decision> consult(smtp::Stage stage, const smtp::ServerSession& session, bool again) = 0;
+  /// Decides at a stage, or says nothing while evidence is missing; then when_ready() is called and it is
+  /// asked again. `again`: this is such a second time.
+  virtual std::optional<smtp::Decision> consult(smtp::Stage stage, const smtp::ServerSession& session,
+                                                bool again) = 0;
   virtual void when_ready(std::function<void()> call) = 0;
 
   /// Delivers the session's message within `deadline`, which it sets. `client_gone` looks for the client.
-  virtual net::Task<smtp::DeliveryAnswer> deliver(smtp::ServerSession& session, net::Deadline& deadline, std::function<bool()> client_gone) = 0;
+  virtual net::Task<smtp::DeliveryAnswer> deliver(smtp::ServerSession& session, net::Deadline& deadline,
+                                                  std::function<bool()> client_gone) = 0;
 
   virtual void refused(smtp::Stage stage, const smtp::Reply& reply, std::string_view subject) = 0;
-  virtual void transaction_ended(const smtp::TransactionRecord& record, base::Millis duration, bool spilled) = 0;
-  virtual void session_closed(const smtp::HeloFacts& facts, const smtp::SessionTotals& totals, telemetry::Close how,
-                              base::Millis duration, std::uint64_t in, std::uint64_t out) = 0;
+  virtual void transaction_ended(const smtp::TransactionRecord& record, base::Millis duration,
+                                 bool spilled) = 0;
+  virtual void session_closed(const smtp::HeloFacts& facts, const smtp::SessionTotals& totals,
+                              telemetry::Close how, base::Millis duration, std::uint64_t in,
+                              std::uint64_t out) = 0;
 };
 
 }  // namespace gatepost::gateway

@@ -10,7 +10,9 @@ namespace {
 constexpr std::size_t generous_share = 4 << 20;
 constexpr std::size_t tight_share = 256 << 10;
 
-std::string sender_key(const smtp::MailFacts& facts) { return facts.null_sender ? std::string() : facts.sender.key(); }
+std::string sender_key(const smtp::MailFacts& facts) {
+  return facts.null_sender ? std::string() : facts.sender.key();
+}
 
 /// RFC 3848 and RFC 6531.
 std::string_view protocol_name(const smtp::MailFacts& facts) {
@@ -21,20 +23,27 @@ std::string_view protocol_name(const smtp::MailFacts& facts) {
 
 }  // namespace
 
-smtp::Extensions GatewayDesk::extensions() const { return context_.live->offer(); }
+smtp::Extensions GatewayDesk::extensions() const {
+  return context_.live->offer();
+}
 
-bool GatewayDesk::has_room() const { return context_.chunks.slice().level() != base::MemoryBudget::Level::full; }
+bool GatewayDesk::has_room() const {
+  return context_.chunks.slice().level() != base::MemoryBudget::Level::full;
+}
 
 std::size_t GatewayDesk::memory_share() const {
   return context_.chunks.slice().level() == base::MemoryBudget::Level::plenty ? generous_share : tight_share;
 }
 
-std::optional<smtp::Decision> GatewayDesk::consult(smtp::Stage stage, const smtp::ServerSession& session, bool again) {
+std::optional<smtp::Decision> GatewayDesk::consult(smtp::Stage stage, const smtp::ServerSession& session,
+                                                   bool again) {
   session_ = &session;
   const auto& pipeline = *context_.live->pipeline;
   checks::Pipeline::Consultation answer;
   switch (stage) {
-    case smtp::Stage::connect: answer = pipeline.connect(session.connect_facts(), evidence_, verdicts_); break;
+    case smtp::Stage::connect:
+      answer = pipeline.connect(session.connect_facts(), evidence_, verdicts_);
+      break;
     case smtp::Stage::helo:
       if (!again) verdicts_.begin_helo();
       answer = pipeline.helo(session.helo_facts(), evidence_, verdicts_);
@@ -52,7 +61,8 @@ std::optional<smtp::Decision> GatewayDesk::consult(smtp::Stage stage, const smtp
   return std::move(answer.decision);
 }
 
-void GatewayDesk::recipient(const mail::Mailbox& mailbox, const std::shared_ptr<checks::Answer<checks::RecipientAnswer>>& answer) {
+void GatewayDesk::recipient(const mail::Mailbox& mailbox,
+                            const std::shared_ptr<checks::Answer<checks::RecipientAnswer>>& answer) {
   const auto& live = *context_.live;
   const auto found = live.domains.find(mailbox);
   checks::RecipientAnswer said{found.kind, {}, true};
@@ -68,23 +78,36 @@ checks::PastAnswer GatewayDesk::past(const smtp::RcptFacts& facts) {
   if (learned.size() == 0) return {};
   std::vector<std::string> accepted;
   for (const auto& recipient : facts.accepted) accepted.push_back(recipient.mailbox.key());
-  const auto recalled = learned.recall(sender_key(facts.mail), facts.recipient.key(), accepted, context_.clock.now());
+  const auto recalled =
+      learned.recall(sender_key(facts.mail), facts.recipient.key(), accepted, context_.clock.now());
   using Kind = relay::Recollection::Kind;
   if (recalled.kind == Kind::nothing) return {};
   if (recalled.kind == Kind::not_now) return {checks::PastAnswer::Kind::not_now, 0, {}, {}};
-  return {checks::PastAnswer::Kind::refuse, recalled.reply.code, recalled.reply.enhanced, relay::scrub(recalled.reply.text, {})};
+  return {checks::PastAnswer::Kind::refuse, recalled.reply.code, recalled.reply.enhanced,
+          relay::scrub(recalled.reply.text, {})};
 }
 
-std::string GatewayDesk::make_received(const smtp::MailFacts& facts, std::span<const smtp::Recipient> recipients) const {
+std::string GatewayDesk::make_received(const smtp::MailFacts& facts,
+                                       std::span<const smtp::Recipient> recipients) const {
   const auto& helo = facts.helo;
   std::string tls;
-  if (helo.tls) tls = std::string(helo.tls_version) + " with cipher " + std::string(helo.tls_cipher) + ", " + std::to_string(helo.tls_bits) + " bits";
-  return mail::received_field({helo.name, {}, helo.connect.client.address, context_.live->config.options.hostname, protocol_name(facts), tls,
-                               helo.connect.id.view(), recipients.size() == 1 ? std::string_view(recipients[0].mailbox.text()) : std::string_view{},
-                               context_.clock.wall()});
+  if (helo.tls)
+    tls = std::string(helo.tls_version) + " with cipher " + std::string(helo.tls_cipher) + ", " +
+          std::to_string(helo.tls_bits) + " bits";
+  return mail::received_field(
+      {helo.name,
+       {},
+       helo.connect.client.address,
+       context_.live->config.options.hostname,
+       protocol_name(facts),
+       tls,
+       helo.connect.id.view(),
+       recipients.size() == 1 ? std::string_view(recipients[0].mailbox.text()) : std::string_view{},
+       context_.clock.wall()});
 }
 
-net::Task<smtp::DeliveryAnswer> GatewayDesk::deliver(smtp::ServerSession& session, net::Deadline& deadline, std::function<bool()> client_gone) {
+net::Task<smtp::DeliveryAnswer> GatewayDesk::deliver(smtp::ServerSession& session, net::Deadline& deadline,
+                                                     std::function<bool()> client_gone) {
   const auto started = context_.clock.now();
   const auto live = context_.live;  // a reload must not take the route away meanwhile
   const auto data = session.data_facts();
@@ -121,13 +144,16 @@ net::Task<smtp::DeliveryAnswer> GatewayDesk::deliver(smtp::ServerSession& sessio
 
 void GatewayDesk::refused(smtp::Stage stage, const smtp::Reply& reply, std::string_view subject) {
   if (session_ == nullptr) return;
-  const auto sender = session_->in_transaction() ? std::string_view(session_->mail_facts().sender.text()) : std::string_view{};
+  const auto sender = session_->in_transaction() ? std::string_view(session_->mail_facts().sender.text())
+                                                 : std::string_view{};
   auto signed_reply = reply;
   signed_reply.sign(session_->connect_facts().id.view(), {});
-  context_.recorder.record(telemetry::Refused{context_.clock.wall(), session_->helo_facts(), stage, signed_reply, sender, subject});
+  context_.recorder.record(telemetry::Refused{context_.clock.wall(), session_->helo_facts(), stage,
+                                              signed_reply, sender, subject});
 }
 
-void GatewayDesk::transaction_ended(const smtp::TransactionRecord& record, base::Millis duration, bool spilled) {
+void GatewayDesk::transaction_ended(const smtp::TransactionRecord& record, base::Millis duration,
+                                    bool spilled) {
   const auto findings = verdicts_.transaction_findings();
   telemetry::TransactionEnded event{context_.clock.wall(), session_->helo_facts(), record, findings};
   if (delivery_) {
@@ -146,10 +172,12 @@ void GatewayDesk::transaction_ended(const smtp::TransactionRecord& record, base:
   verdicts_.end_transaction();
 }
 
-void GatewayDesk::session_closed(const smtp::HeloFacts& facts, const smtp::SessionTotals& totals, telemetry::Close how, base::Millis duration,
-                                 std::uint64_t in, std::uint64_t out) {
+void GatewayDesk::session_closed(const smtp::HeloFacts& facts, const smtp::SessionTotals& totals,
+                                 telemetry::Close how, base::Millis duration, std::uint64_t in,
+                                 std::uint64_t out) {
   const auto findings = verdicts_.session_findings();
-  context_.recorder.record(telemetry::SessionClosed{context_.clock.wall(), facts, totals, findings, how, duration, in, out});
+  context_.recorder.record(
+      telemetry::SessionClosed{context_.clock.wall(), facts, totals, findings, how, duration, in, out});
 }
 
 }  // namespace gatepost::gateway

@@ -27,17 +27,20 @@ class GatewayDesk final : public Desk, private checks::EvidenceSource {
   smtp::Extensions extensions() const override;
   bool has_room() const override;
   std::size_t memory_share() const override;
-  std::optional<smtp::Decision> consult(smtp::Stage stage, const smtp::ServerSession& session, bool again) override;
+  std::optional<smtp::Decision> consult(smtp::Stage stage, const smtp::ServerSession& session,
+                                        bool again) override;
   void when_ready(std::function<void()> call) override { evidence_.when_answered(std::move(call)); }
-  net::Task<smtp::DeliveryAnswer> deliver(smtp::ServerSession& session, net::Deadline& deadline, std::function<bool()> client_gone) override;
+  net::Task<smtp::DeliveryAnswer> deliver(smtp::ServerSession& session, net::Deadline& deadline,
+                                          std::function<bool()> client_gone) override;
   void refused(smtp::Stage stage, const smtp::Reply& reply, std::string_view subject) override;
   void transaction_ended(const smtp::TransactionRecord& record, base::Millis duration, bool spilled) override;
-  void session_closed(const smtp::HeloFacts& facts, const smtp::SessionTotals& totals, telemetry::Close how, base::Millis duration,
-                      std::uint64_t in, std::uint64_t out) override;
+  void session_closed(const smtp::HeloFacts& facts, const smtp::SessionTotals& totals, telemetry::Close how,
+                      base::Millis duration, std::uint64_t in, std::uint64_t out) override;
 
  private:
   // checks::EvidenceSource
-  void recipient(const mail::Mailbox& mailbox, const std::shared_ptr<checks::Answer<checks::RecipientAnswer>>& answer) override;
+  void recipient(const mail::Mailbox& mailbox,
+                 const std::shared_ptr<checks::Answer<checks::RecipientAnswer>>& answer) override;
   checks::PastAnswer past(const smtp::RcptFacts& facts) override;
 
   std::string make_received(const smtp::MailFacts& facts, std::span<const smtp::Recipient> recipients) const;

@@ -41,10 +41,12 @@ int run_health(const std::string& url) {
         failure = "cannot connect: " + connected.message();
         return;
       }
-      net::asio::async_write(socket, net::asio::buffer(request), [&](boost::system::error_code written, std::size_t) {
-        if (written) return;
-        net::asio::async_read(socket, net::asio::dynamic_buffer(answer), [&](boost::system::error_code, std::size_t) { failure.clear(); });
-      });
+      net::asio::async_write(
+          socket, net::asio::buffer(request), [&](boost::system::error_code written, std::size_t) {
+            if (written) return;
+            net::asio::async_read(socket, net::asio::dynamic_buffer(answer),
+                                  [&](boost::system::error_code, std::size_t) { failure.clear(); });
+          });
     });
   });
   context.run_for(std::chrono::seconds(5));

@@ -105,13 +105,20 @@ struct SinkArguments {
   SinkOptions options;
 
   void add_to(CLI::App& command) {
-    command.add_option("--listen", listen, "addresses to take mail at, as address:port")->delimiter(',')->capture_default_str();
-    command.add_option("--store", options.store, "directory to write each message to, as NNNNNN.eml and NNNNNN.env; without it they are thrown away");
+    command.add_option("--listen", listen, "addresses to take mail at, as address:port")
+        ->delimiter(',')
+        ->capture_default_str();
+    command.add_option(
+        "--store", options.store,
+        "directory to write each message to, as NNNNNN.eml and NNNNNN.env; without it they are thrown away");
     command.add_option("--hostname", options.hostname, "name in the banner")->capture_default_str();
-    command.add_option("--refuse", refuse, "STAGE[:PATTERN]=REPLY, e.g. \"rcpt:bad@*=550 5.1.1 no such user\"; stages: connect helo mail rcpt message");
+    command.add_option("--refuse", refuse,
+                       "STAGE[:PATTERN]=REPLY, e.g. \"rcpt:bad@*=550 5.1.1 no such user\"; stages: connect "
+                       "helo mail rcpt message");
     command.add_option("--delay", delay, "STAGE[:PATTERN]=TIME, e.g. message=30s");
     command.add_option("--drop", drop, "STAGE[:PATTERN]: say 421 and close there");
-    command.add_option("--without", without, "extensions not to offer, e.g. CHUNKING,PIPELINING")->delimiter(',');
+    command.add_option("--without", without, "extensions not to offer, e.g. CHUNKING,PIPELINING")
+        ->delimiter(',');
     command.add_flag("--tls", options.tls, "offer STARTTLS with a self-signed certificate");
     command.add_flag("--quiet", options.quiet, "print nothing per message");
   }
@@ -126,8 +133,10 @@ struct SinkArguments {
     add_rules(options, refuse, parse_refusal);
     add_rules(options, drop, parse_drop);
     for (const auto& name : without) {
-      const auto found = std::find_if(smtp::extension_names.begin(), smtp::extension_names.end(), [&](auto known) { return base::iequals(known, name); });
-      if (found == smtp::extension_names.end()) throw CLI::ValidationError("--without: \"" + name + "\" is no extension");
+      const auto found = std::find_if(smtp::extension_names.begin(), smtp::extension_names.end(),
+                                      [&](auto known) { return base::iequals(known, name); });
+      if (found == smtp::extension_names.end())
+        throw CLI::ValidationError("--without: \"" + name + "\" is no extension");
       options.without.add(static_cast<smtp::Extension>(found - smtp::extension_names.begin()));
     }
     return run_sink(options);
@@ -150,17 +159,21 @@ int main(int argc, char** argv) {
   run_command->add_option("--config,-c", config, "configuration file")->capture_default_str();
   run_command->callback([&] { result = run(config); });
 
-  auto* check_command = app.add_subcommand("check", "look for mistakes in the configuration; exit code 0: it can be used, 1: not");
+  auto* check_command = app.add_subcommand(
+      "check", "look for mistakes in the configuration; exit code 0: it can be used, 1: not");
   check_command->add_option("--config,-c", config, "configuration file")->capture_default_str();
   check_command->callback([&] { result = check(config); });
 
   auto* config_command = app.add_subcommand("config", "print the configuration");
   config_command->add_option("--config,-c", config, "configuration file")->capture_default_str();
-  auto* reference_flag = config_command->add_flag("--reference", reference, "every option with its help and default");
-  config_command->add_flag("--effective", effective, "the options as they are, secrets redacted (default)")->excludes(reference_flag);
+  auto* reference_flag =
+      config_command->add_flag("--reference", reference, "every option with its help and default");
+  config_command->add_flag("--effective", effective, "the options as they are, secrets redacted (default)")
+      ->excludes(reference_flag);
   config_command->callback([&] { result = show_config(config, reference); });
 
-  auto* sink_command = app.add_subcommand("sink", "a small SMTP server that takes all mail, for demos and tests");
+  auto* sink_command =
+      app.add_subcommand("sink", "a small SMTP server that takes all mail, for demos and tests");
   sink_arguments.add_to(*sink_command);
   sink_command->callback([&] { result = sink_arguments.run(); });
 
@@ -170,9 +183,12 @@ int main(int argc, char** argv) {
 
   auto* web_command = app.add_subcommand("web", "for the web page");
   web_command->require_subcommand(1);
-  web_command->add_subcommand("passwd", "ask for a password and print its hash for web.password_hash")->callback([&] { result = make_password_hash(); });
+  web_command->add_subcommand("passwd", "ask for a password and print its hash for web.password_hash")
+      ->callback([&] { result = make_password_hash(); });
 
-  app.add_subcommand("version", "print the version")->callback([] { std::printf("gatepost %s\n", version().c_str()); });
+  app.add_subcommand("version", "print the version")->callback([] {
+    std::printf("gatepost %s\n", version().c_str());
+  });
 
   try {
     app.parse(argc, argv);

@@ -77,8 +77,12 @@ template <>
 struct TextForm<gateway::LogFormat> {
   static constexpr std::array<std::string_view, 2> names{"json", "text"};
   static constexpr std::string_view form = "\"json\" or \"text\"";
-  static std::string parse(std::string_view in, gateway::LogFormat& value) { return parse_choice(in, value, names); }
-  static std::string print(const gateway::LogFormat& value) { return std::string(names[static_cast<std::size_t>(value)]); }
+  static std::string parse(std::string_view in, gateway::LogFormat& value) {
+    return parse_choice(in, value, names);
+  }
+  static std::string print(const gateway::LogFormat& value) {
+    return std::string(names[static_cast<std::size_t>(value)]);
+  }
 };
 
 }  // namespace gatepost::base

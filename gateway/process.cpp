@@ -21,7 +21,9 @@
 namespace gatepost::gateway {
 namespace {
 
-std::string error_text(int error) { return std::generic_category().message(error); }
+std::string error_text(int error) {
+  return std::generic_category().message(error);
+}
 
 /// The inode of a socket that listens at `port`, from /proc/net/tcp or tcp6.
 std::string listening_inode(const char* table, std::uint16_t port) {
@@ -33,7 +35,9 @@ std::string listening_inode(const char* table, std::uint16_t port) {
     std::string slot, local, remote, state, queues, timer, retransmits, uid, timeout, inode;
     fields >> slot >> local >> remote >> state >> queues >> timer >> retransmits >> uid >> timeout >> inode;
     const auto colon = local.rfind(':');
-    if (state == "0A" && colon != std::string::npos && std::strtoul(local.c_str() + colon + 1, nullptr, 16) == port) return inode;
+    if (state == "0A" && colon != std::string::npos &&
+        std::strtoul(local.c_str() + colon + 1, nullptr, 16) == port)
+      return inode;
   }
   return {};
 }
@@ -64,20 +68,27 @@ base::Result<void> prepare_state_directory(const std::string& directory, const s
   ::chmod(directory.c_str(), 0750);
   if (::geteuid() == 0) {
     if (const passwd* entry = ::getpwnam(user.c_str())) {
-      if (::chown(directory.c_str(), entry->pw_uid, entry->pw_gid) != 0) return base::Failure{"cannot give state_dir " + directory + " to " + user + ": " + error_text(errno)};
+      if (::chown(directory.c_str(), entry->pw_uid, entry->pw_gid) != 0)
+        return base::Failure{"cannot give state_dir " + directory + " to " + user + ": " + error_text(errno)};
     }
   }
   return {};
 }
 
-bool is_writable_directory(const std::string& directory) { return ::access(directory.c_str(), W_OK | X_OK) == 0; }
+bool is_writable_directory(const std::string& directory) {
+  return ::access(directory.c_str(), W_OK | X_OK) == 0;
+}
 
 base::Result<void> drop_privileges(const std::string& user) {
   if (::geteuid() != 0) return {};
   const passwd* entry = ::getpwnam(user.c_str());
-  if (entry == nullptr) return base::Failure{"started as root, but there is no user \"" + user + "\" to become: make one, or set user"};
-  if (entry->pw_uid == 0) return base::Failure{"user \"" + user + "\" is root, as which Gatepost does not run"};
-  if (::initgroups(user.c_str(), entry->pw_gid) != 0 || ::setgid(entry->pw_gid) != 0 || ::setuid(entry->pw_uid) != 0) {
+  if (entry == nullptr)
+    return base::Failure{"started as root, but there is no user \"" + user +
+                         "\" to become: make one, or set user"};
+  if (entry->pw_uid == 0)
+    return base::Failure{"user \"" + user + "\" is root, as which Gatepost does not run"};
+  if (::initgroups(user.c_str(), entry->pw_gid) != 0 || ::setgid(entry->pw_gid) != 0 ||
+      ::setuid(entry->pw_uid) != 0) {
     return base::Failure{"cannot become user " + user + ": " + error_text(errno)};
   }
   if (::setuid(0) == 0) return base::Failure{"could become root again: not starting"};
@@ -92,7 +103,8 @@ std::string port_owner(std::uint16_t port) {
   std::error_code ignored;
   for (const auto& entry : std::filesystem::directory_iterator("/proc", ignored)) {
     const auto pid = entry.path().filename().string();
-    if (pid.find_first_not_of("0123456789") != std::string::npos || !has_socket(entry.path(), target)) continue;
+    if (pid.find_first_not_of("0123456789") != std::string::npos || !has_socket(entry.path(), target))
+      continue;
     std::ifstream in(entry.path() / "comm");
     std::string name;
     std::getline(in, name);
@@ -105,18 +117,21 @@ base::Result<void> replace_file(const std::string& file, std::string_view conten
   const auto temporary = file + ".new";
   const int descriptor = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
   if (descriptor < 0) return base::Failure{"cannot write " + temporary + ": " + error_text(errno)};
-  const bool written = ::write(descriptor, content.data(), content.size()) == static_cast<ssize_t>(content.size());
+  const bool written =
+      ::write(descriptor, content.data(), content.size()) == static_cast<ssize_t>(content.size());
   const int error = errno;
   ::close(descriptor);
   if (!written) return base::Failure{"cannot write " + temporary + ": " + error_text(error)};
-  if (::rename(temporary.c_str(), file.c_str()) != 0) return base::Failure{"cannot replace " + file + ": " + error_text(errno)};
+  if (::rename(temporary.c_str(), file.c_str()) != 0)
+    return base::Failure{"cannot replace " + file + ": " + error_text(errno)};
   return {};
 }
 
 base::Result<std::string> read_file(const std::string& file) {
   std::ifstream in(file, std::ios::binary);
   if (!in) return base::Failure{"cannot read " + file};
-  return {boost::system::in_place_value, std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+  return {boost::system::in_place_value, std::istreambuf_iterator<char>(in),
+          std::istreambuf_iterator<char>()};
 }
 
 std::vector<InheritedSocket> inherited_sockets() {
@@ -126,7 +141,8 @@ std::vector<InheritedSocket> inherited_sockets() {
   for (int i = 0; i < count; ++i) {
     const int descriptor = SD_LISTEN_FDS_START + i;
     ::fcntl(descriptor, F_SETFL, ::fcntl(descriptor, F_GETFL) | O_NONBLOCK);
-    sockets.push_back({names != nullptr && names[i] != nullptr ? names[i] : "smtp", net::ListeningSocket(descriptor)});
+    sockets.push_back(
+        {names != nullptr && names[i] != nullptr ? names[i] : "smtp", net::ListeningSocket(descriptor)});
   }
   if (names != nullptr) {
     for (char** name = names; *name != nullptr; ++name) std::free(*name);
@@ -135,6 +151,8 @@ std::vector<InheritedSocket> inherited_sockets() {
   return sockets;
 }
 
-void notify_manager(const std::string& state) { ::sd_notify(0, state.c_str()); }
+void notify_manager(const std::string& state) {
+  ::sd_notify(0, state.c_str());
+}
 
 }  // namespace gatepost::gateway

@@ -46,7 +46,8 @@ void BufferPool::put(std::unique_ptr<char[]> buffer) {
   if (buffer && free_.size() < keep) free_.push_back(std::move(buffer));
 }
 
-Session::Session(SessionContext& context, std::shared_ptr<const smtp::ServerSession::Settings> settings, std::unique_ptr<Desk> desk, Start start)
+Session::Session(SessionContext& context, std::shared_ptr<const smtp::ServerSession::Settings> settings,
+                 std::unique_ptr<Desk> desk, Start start)
     : context_(context),
       settings_(std::move(settings)),
       desk_(std::move(desk)),
@@ -78,7 +79,8 @@ net::Task<void> Session::run() {
         if (!try_flush()) co_await flush(settings_->options.command_timeout);
         if (step_.action == Action::close) break;
         drop_buffer();
-        readable_ = co_await stream_->wait(progress == Progress::want_read ? net::Want::read : net::Want::write, deadline_);
+        readable_ = co_await stream_->wait(
+            progress == Progress::want_read ? net::Want::read : net::Want::write, deadline_);
         if (!readable_) interrupted();
         break;
       }
@@ -100,7 +102,8 @@ net::Task<void> Session::run() {
 /// The next step, from wherever it came.
 void Session::take_step(Step step) {
   step_ = step;
-  if (step.action == Action::close && how_ == telemetry::Close::quit && !machine_.quit()) how_ = telemetry::Close::refused;
+  if (step.action == Action::close && how_ == telemetry::Close::quit && !machine_.quit())
+    how_ = telemetry::Close::refused;
 }
 
 /// The connection is gone.
@@ -193,8 +196,8 @@ Session::Progress Session::read_into(std::span<char> space, std::size_t& got) {
   return Progress::stepped;
 }
 
-/// Room behind what is in the command buffer. The machine takes or skips whatever is as long as a line may be, so
-/// that there always is some.
+/// Room behind what is in the command buffer. The machine takes or skips whatever is as long as a line may
+/// be, so that there always is some.
 std::span<char> Session::input_space() {
   if (!buffer_) {
     buffer_ = context_.buffers.get();
@@ -249,7 +252,8 @@ net::Task<bool> Session::read_proxy_header() {
   while (true) {
     const auto parsed = net::parse_proxy_header(input(), header);
     if (parsed == net::ProxyParse::complete) break;
-    const bool ready = parsed == net::ProxyParse::incomplete && co_await stream_->wait(net::Want::read, deadline_);
+    const bool ready =
+        parsed == net::ProxyParse::incomplete && co_await stream_->wait(net::Want::read, deadline_);
     std::size_t got = 0;
     if (!ready || read_into(input_space(), got) == Progress::want_write || broken_) {
       how_ = broken_ ? telemetry::Close::vanished : telemetry::Close::refused;
@@ -301,8 +305,8 @@ net::Task<void> Session::flush(base::Millis patience) {
   }
 }
 
-/// What a client has sent meanwhile must be read, or closing would reset the connection and it might never see
-/// our last words.
+/// What a client has sent meanwhile must be read, or closing would reset the connection and it might never
+/// see our last words.
 net::Task<void> Session::linger() {
   stream_->shutdown_send();
   deadline_.set(context_.clock.now() + linger_patience);
@@ -371,7 +375,8 @@ net::Task<void> Session::start_tls() {
   set_deadline(handshake_patience);
   auto progress = stream_->handshake();
   while (progress.status == net::IoStatus::want_read || progress.status == net::IoStatus::want_write) {
-    const bool ready = co_await stream_->wait(progress.status == net::IoStatus::want_read ? net::Want::read : net::Want::write, deadline_);
+    const bool ready = co_await stream_->wait(
+        progress.status == net::IoStatus::want_read ? net::Want::read : net::Want::write, deadline_);
     if (!ready) break;
     progress = stream_->handshake();
   }
@@ -462,8 +467,10 @@ void Session::shut_down(bool hard) {
 }
 
 void Session::transaction_ended(const smtp::TransactionRecord& record) {
-  const auto duration = transaction_started_ == base::Instant{} ? base::Millis{0}
-                                                                 : std::chrono::duration_cast<base::Millis>(context_.clock.now() - transaction_started_);
+  const auto duration =
+      transaction_started_ == base::Instant{}
+          ? base::Millis{0}
+          : std::chrono::duration_cast<base::Millis>(context_.clock.now() - transaction_started_);
   desk_->transaction_ended(record, duration, spilled_);
   transaction_started_ = {};
 }

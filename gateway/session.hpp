@@ -38,16 +38,19 @@ struct SessionContext {
   std::function<std::unique_ptr<net::Stream>(std::unique_ptr<net::Stream>)> start_tls;
 };
 
-class Session final : public boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>>, private smtp::ServerHost {
+class Session final
+    : public boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>>,
+      private smtp::ServerHost {
  public:
   struct Start {
     std::unique_ptr<net::Stream> stream;
     smtp::ConnectFacts facts;
-    bool expects_proxy = false;              ///< the peer is a load balancer: a PROXY header comes first
-    std::optional<smtp::Reply> turn_away;    ///< overload: say this and close
+    bool expects_proxy = false;            ///< the peer is a load balancer: a PROXY header comes first
+    std::optional<smtp::Reply> turn_away;  ///< overload: say this and close
   };
   /// `settings` are kept for the session's life.
-  Session(SessionContext& context, std::shared_ptr<const smtp::ServerSession::Settings> settings, std::unique_ptr<Desk> desk, Start start);
+  Session(SessionContext& context, std::shared_ptr<const smtp::ServerSession::Settings> settings,
+          std::unique_ptr<Desk> desk, Start start);
 
   /// Runs until the connection is closed; the session has been recorded then.
   net::Task<void> run();
@@ -64,8 +67,8 @@ class Session final : public boost::intrusive::list_base_hook<boost::intrusive::
  private:
   /// What a step that needs no waiting came to.
   enum class Progress {
-    stepped,     ///< step_ is the next one
-    want_read,   ///< wait for the client
+    stepped,    ///< step_ is the next one
+    want_read,  ///< wait for the client
     want_write,
   };
 
@@ -73,7 +76,9 @@ class Session final : public boost::intrusive::list_base_hook<boost::intrusive::
   smtp::Extensions extensions() const override { return desk_->extensions(); }
   bool has_room() const override { return desk_->has_room(); }
   state::ChunkPool& chunks() override { return context_.chunks; }
-  void refused(smtp::Stage stage, const smtp::Reply& reply, std::string_view subject) override { desk_->refused(stage, reply, subject); }
+  void refused(smtp::Stage stage, const smtp::Reply& reply, std::string_view subject) override {
+    desk_->refused(stage, reply, subject);
+  }
   void transaction_ended(const smtp::TransactionRecord& record) override;
 
   net::Task<bool> read_proxy_header();
@@ -119,18 +124,18 @@ class Session final : public boost::intrusive::list_base_hook<boost::intrusive::
   std::size_t end_ = 0;
   base::Instant started_;
   base::Instant body_started_{};
-  base::Instant body_read_{};   ///< when the message was last waited for
+  base::Instant body_read_{};  ///< when the message was last waited for
   base::Instant transaction_started_{};
   std::uint64_t octets_in_ = 0;
   std::uint64_t octets_out_ = 0;
   std::uint64_t body_octets_ = 0;
   std::optional<smtp::Reply> turn_away_;
   bool expects_proxy_;
-  bool watching_ = false;   ///< the sweep looks whether the client is still there
+  bool watching_ = false;  ///< the sweep looks whether the client is still there
   bool draining_ = false;
   bool spilled_ = false;
-  bool broken_ = false;     ///< nothing can be written any more
-  bool readable_ = false;   ///< reading is worth a try before waiting
+  bool broken_ = false;    ///< nothing can be written any more
+  bool readable_ = false;  ///< reading is worth a try before waiting
   bool recorded_ = false;
   telemetry::Close how_ = telemetry::Close::quit;
 };

@@ -21,7 +21,9 @@ namespace gatepost::gateway {
 namespace {
 
 using smtp::Stage;
-using Timer = net::asio::basic_waitable_timer<std::chrono::steady_clock, net::asio::wait_traits<std::chrono::steady_clock>, net::Executor>;
+using Timer =
+    net::asio::basic_waitable_timer<std::chrono::steady_clock,
+                                    net::asio::wait_traits<std::chrono::steady_clock>, net::Executor>;
 
 /// "stage", "stage:pattern", up to `end`.
 base::Result<SinkRule> parse_when(std::string_view text) {
@@ -34,7 +36,8 @@ base::Result<SinkRule> parse_when(std::string_view text) {
     rule.stage = static_cast<Stage>(i);
     return rule;
   }
-  return base::Failure{"\"" + std::string(stage) + "\" is no stage: connect, helo, mail, rcpt, data or message"};
+  return base::Failure{"\"" + std::string(stage) +
+                       "\" is no stage: connect, helo, mail, rcpt, data or message"};
 }
 
 class Sink;
@@ -49,10 +52,12 @@ class SinkDesk final : public Desk {
   std::size_t memory_share() const override { return SIZE_MAX / 2; }
   std::optional<smtp::Decision> consult(Stage stage, const smtp::ServerSession& session, bool again) override;
   void when_ready(std::function<void()> call) override;
-  net::Task<smtp::DeliveryAnswer> deliver(smtp::ServerSession& session, net::Deadline& deadline, std::function<bool()> client_gone) override;
+  net::Task<smtp::DeliveryAnswer> deliver(smtp::ServerSession& session, net::Deadline& deadline,
+                                          std::function<bool()> client_gone) override;
   void refused(Stage, const smtp::Reply&, std::string_view) override {}
   void transaction_ended(const smtp::TransactionRecord& record, base::Millis, bool) override;
-  void session_closed(const smtp::HeloFacts&, const smtp::SessionTotals&, telemetry::Close, base::Millis, std::uint64_t, std::uint64_t) override {}
+  void session_closed(const smtp::HeloFacts&, const smtp::SessionTotals&, telemetry::Close, base::Millis,
+                      std::uint64_t, std::uint64_t) override {}
 
  private:
   const SinkRule* rule_for(Stage stage, const smtp::ServerSession& session) const;
@@ -75,7 +80,8 @@ class Sink {
     settings->options.hard_error_limit = 1000;
     settings->options.soft_error_limit = 1000;
     context.start_tls = [this](std::unique_ptr<net::Stream> plain) -> std::unique_ptr<net::Stream> {
-      return std::make_unique<net::TlsStream>(io, static_cast<net::TcpStream&>(*plain).release(), tls->make_session());
+      return std::make_unique<net::TlsStream>(io, static_cast<net::TcpStream&>(*plain).release(),
+                                              tls->make_session());
     };
   }
 
@@ -95,7 +101,9 @@ class Sink {
     if (!options.store.empty()) std::filesystem::create_directories(options.store, error);
     if (error) return fail("cannot make " + options.store + ": " + error.message());
     if (options.tls) {
-      auto files = net::self_signed(options.store.empty() ? std::filesystem::temp_directory_path().string() : options.store, options.hostname);
+      auto files = net::self_signed(
+          options.store.empty() ? std::filesystem::temp_directory_path().string() : options.store,
+          options.hostname);
       if (!files) return fail(files.error().message);
       auto loaded = net::TlsServerContext::load({*files});
       if (!loaded) return fail(loaded.error().message);
@@ -105,7 +113,8 @@ class Sink {
       auto socket = net::ListeningSocket::open(endpoint, {});
       if (!socket) return fail("cannot listen at " + endpoint.to_string() + ": " + socket.error().message);
       const auto local = socket->local();
-      acceptors_.push_back(std::make_unique<net::Acceptor>(io, std::move(*socket), [this](int fd, const base::Endpoint& peer) { accept(fd, peer); }, [] {}));
+      acceptors_.push_back(std::make_unique<net::Acceptor>(
+          io, std::move(*socket), [this](int fd, const base::Endpoint& peer) { accept(fd, peer); }, [] {}));
       std::fprintf(stderr, "gatepost sink takes mail at %s\n", local.to_string().c_str());
     }
     return true;
@@ -136,7 +145,8 @@ class Sink {
     start.facts.client = peer;
     start.facts.connected_at = clock.wall();
     start.stream = std::make_unique<net::TcpStream>(io, descriptor);
-    auto session = std::make_unique<Session>(context, settings, std::make_unique<SinkDesk>(*this), std::move(start));
+    auto session =
+        std::make_unique<Session>(context, settings, std::make_unique<SinkDesk>(*this), std::move(start));
     sessions_.push_back(*session);
     auto* running = session.get();
     auto finished = [session = std::move(session)](std::exception_ptr) {};
@@ -174,8 +184,10 @@ const SinkRule* SinkDesk::rule_for(Stage stage, const smtp::ServerSession& sessi
   for (const auto& rule : sink_.options.rules) {
     if (rule.stage != stage) continue;
     if (rule.pattern == "*") return &rule;
-    if (stage == Stage::mail && base::wildcard_match(rule.pattern, session.mail_facts().sender.text())) return &rule;
-    if (stage == Stage::rcpt && base::wildcard_match(rule.pattern, session.rcpt_facts().recipient.text())) return &rule;
+    if (stage == Stage::mail && base::wildcard_match(rule.pattern, session.mail_facts().sender.text()))
+      return &rule;
+    if (stage == Stage::rcpt && base::wildcard_match(rule.pattern, session.rcpt_facts().recipient.text()))
+      return &rule;
     if (stage < Stage::data) continue;
     for (const auto& recipient : session.data_facts().recipients) {
       if (base::wildcard_match(rule.pattern, recipient.mailbox.text())) return &rule;
@@ -204,11 +216,13 @@ void SinkDesk::when_ready(std::function<void()> call) {
   });
 }
 
-net::Task<smtp::DeliveryAnswer> SinkDesk::deliver(smtp::ServerSession& session, net::Deadline&, std::function<bool()>) {
+net::Task<smtp::DeliveryAnswer> SinkDesk::deliver(smtp::ServerSession& session, net::Deadline&,
+                                                  std::function<bool()>) {
   const bool good = store(session);
-  smtp::DeliveryAnswer answer{good ? smtp::Ending::delivered : smtp::Ending::deferred,
-                              good ? smtp::Reply(250, {2, 0, 0}, "sink.stored", fmt::format("stored as {}", sink_.stored))
-                                   : smtp::Reply(451, {4, 3, 0}, "sink.failed", "cannot store it")};
+  smtp::DeliveryAnswer answer{
+      good ? smtp::Ending::delivered : smtp::Ending::deferred,
+      good ? smtp::Reply(250, {2, 0, 0}, "sink.stored", fmt::format("stored as {}", sink_.stored))
+           : smtp::Reply(451, {4, 3, 0}, "sink.failed", "cannot store it")};
   co_return answer;
 }
 
@@ -222,7 +236,9 @@ bool SinkDesk::store(smtp::ServerSession& session) {
   while (!cursor.at_end()) {
     std::array<iovec, 16> parts;
     const auto gathered = cursor.gather(parts);
-    for (std::size_t i = 0; i < gathered.count; ++i) content.write(static_cast<const char*>(parts[i].iov_base), static_cast<std::streamsize>(parts[i].iov_len));
+    for (std::size_t i = 0; i < gathered.count; ++i)
+      content.write(static_cast<const char*>(parts[i].iov_base),
+                    static_cast<std::streamsize>(parts[i].iov_len));
     cursor.advance(gathered.bytes);
   }
   content.close();
@@ -238,9 +254,11 @@ bool SinkDesk::store(smtp::ServerSession& session) {
 void SinkDesk::transaction_ended(const smtp::TransactionRecord& record, base::Millis, bool) {
   if (sink_.options.quiet) return;
   std::string to;
-  for (const auto& recipient : record.recipients) to += (to.empty() ? "<" : " <") + base::printable(recipient.address) + ">";
+  for (const auto& recipient : record.recipients)
+    to += (to.empty() ? "<" : " <") + base::printable(recipient.address) + ">";
   std::printf("sink: from <%s> to %s: %s, %llu octets\n", base::printable(record.sender).c_str(), to.c_str(),
-              std::string(telemetry::name_of(record.ending)).c_str(), static_cast<unsigned long long>(record.size));
+              std::string(telemetry::name_of(record.ending)).c_str(),
+              static_cast<unsigned long long>(record.size));
   std::fflush(stdout);
 }
 
@@ -252,10 +270,12 @@ base::Result<SinkRule> parse_refusal(std::string_view text) {
   if (!rule) return rule;
   const auto code_text = base::split_off(rest, ' ');
   std::uint64_t code = 0;
-  if (!base::parse_number(code_text, code) || code < 400 || code > 599) return base::Failure{"\"" + std::string(text) + "\": after = comes a 4xx or 5xx code"};
+  if (!base::parse_number(code_text, code) || code < 400 || code > 599)
+    return base::Failure{"\"" + std::string(text) + "\": after = comes a 4xx or 5xx code"};
   auto enhanced = smtp::Enhanced::parse(rest.substr(0, rest.find(' ')));
   if (enhanced) base::split_off(rest, ' ');
-  rule->refusal = smtp::Reply(static_cast<std::uint16_t>(code), enhanced.value_or(smtp::Enhanced{}), "sink.refused", rest.empty() ? "refused as told" : std::string(rest));
+  rule->refusal = smtp::Reply(static_cast<std::uint16_t>(code), enhanced.value_or(smtp::Enhanced{}),
+                              "sink.refused", rest.empty() ? "refused as told" : std::string(rest));
   return rule;
 }
 
@@ -274,6 +294,8 @@ base::Result<SinkRule> parse_drop(std::string_view text) {
   return rule;
 }
 
-int run_sink(const SinkOptions& options) { return Sink(options).run(); }
+int run_sink(const SinkOptions& options) {
+  return Sink(options).run();
+}
 
 }  // namespace gatepost::gateway

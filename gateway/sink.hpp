@@ -15,15 +15,15 @@ namespace gatepost::gateway {
 /// Something the sink does at a stage instead of going on.
 struct SinkRule {
   smtp::Stage stage = smtp::Stage::rcpt;
-  std::string pattern = "*";            ///< of the recipient at rcpt and message, of the sender at mail
-  std::optional<smtp::Reply> refusal;   ///< say this
-  std::chrono::milliseconds delay{};    ///< after this
-  bool drop = false;                    ///< close the connection without a word
+  std::string pattern = "*";           ///< of the recipient at rcpt and message, of the sender at mail
+  std::optional<smtp::Reply> refusal;  ///< say this
+  std::chrono::milliseconds delay{};   ///< after this
+  bool drop = false;                   ///< close the connection without a word
 };
 
 struct SinkOptions {
   std::vector<base::Endpoint> listen;
-  std::string store;   ///< directory for what comes; empty: it is thrown away
+  std::string store;  ///< directory for what comes; empty: it is thrown away
   std::string hostname = "sink.localhost";
   std::vector<SinkRule> rules;
   smtp::Extensions without;  ///< not to be offered

@@ -24,19 +24,23 @@ void load_directories(const Options& options, Snapshot& snapshot, Config& config
       continue;
     }
     for (const auto& mistake : mistakes) {
-      config.problems.push_back({directory.path, mistake.line, 1, mistake.message, "one address a line; # begins a comment", false});
+      config.problems.push_back({directory.path, mistake.line, 1, mistake.message,
+                                 "one address a line; # begins a comment", false});
     }
-    if (mistakes.empty() && (*loaded)->size() == 0) problems.warning(path, directory.path + " holds no address: every recipient there is unknown");
+    if (mistakes.empty() && (*loaded)->size() == 0)
+      problems.warning(path, directory.path + " holds no address: every recipient there is unknown");
     snapshot.directories[name] = *loaded;
   }
 }
 
-void build_routes(const Options& options, ServerRegistry& servers, Snapshot& snapshot, base::Problems& problems) {
+void build_routes(const Options& options, ServerRegistry& servers, Snapshot& snapshot,
+                  base::Problems& problems) {
   for (const auto& [name, from] : options.routes) {
     auto route = std::make_shared<relay::Route>();
     route->name = name;
     route->options = from;
-    for (const auto& address : from.servers) route->servers.push_back(servers.get(address, static_cast<int>(from.max_connections)));
+    for (const auto& address : from.servers)
+      route->servers.push_back(servers.get(address, static_cast<int>(from.max_connections)));
     if (from.tls != relay::TlsMode::none) {
       auto context = net::TlsClientContext::make(from.tls == relay::TlsMode::verify, from.ca_file);
       if (context) {
@@ -48,7 +52,8 @@ void build_routes(const Options& options, ServerRegistry& servers, Snapshot& sna
     for (const auto& listen : options.smtp.listen) {
       for (const auto& server : from.servers) {
         if (relay::HostPort{listen.address.to_string(), listen.port} == server) {
-          problems.error("routes." + name + ".servers", server.to_string() + " is where we listen ourselves: mail would go round in a loop");
+          problems.error("routes." + name + ".servers",
+                         server.to_string() + " is where we listen ourselves: mail would go round in a loop");
         }
       }
     }
@@ -70,7 +75,8 @@ void load_tls(const Options& options, Snapshot& snapshot, bool make_certificate,
   } else {
     files.push_back({main.certificate, main.key.empty() ? main.certificate : main.key});
   }
-  for (const auto& more : options.smtp.tls.certificates) files.push_back({more.certificate, more.key.empty() ? more.certificate : more.key});
+  for (const auto& more : options.smtp.tls.certificates)
+    files.push_back({more.certificate, more.key.empty() ? more.certificate : more.key});
   auto loaded = net::TlsServerContext::load(files);
   if (!loaded) {
     problems.error("smtp.tls.certificate", loaded.error().message);
@@ -81,7 +87,10 @@ void load_tls(const Options& options, Snapshot& snapshot, bool make_certificate,
     if (left < std::chrono::hours(0)) {
       problems.warning("smtp.tls.certificate", certificate.file + " has expired");
     } else if (left < std::chrono::hours(24 * 14)) {
-      problems.warning("smtp.tls.certificate", certificate.file + " expires in " + std::to_string(std::chrono::duration_cast<std::chrono::hours>(left).count() / 24) + " days");
+      problems.warning("smtp.tls.certificate",
+                       certificate.file + " expires in " +
+                           std::to_string(std::chrono::duration_cast<std::chrono::hours>(left).count() / 24) +
+                           " days");
     }
   }
   snapshot.tls = *loaded;
@@ -92,8 +101,11 @@ void warn_of_missing_roles(const directory::DomainTable& domains, base::Problems
     for (const auto* role : {"postmaster", "abuse"}) {
       const auto mailbox = mail::Mailbox::parse(std::string(role) + "@" + domain);
       if (mailbox && domains.find(*mailbox).kind == directory::DomainTable::Answer::Kind::unknown) {
-        problems.warning("domains", std::string(role) + "@" + domain + " is not known, but must take mail (RFC 5321 4.5.1, RFC 2142)",
-                         std::string(role) == "postmaster" ? "add it to the directory, or set postmaster = \"...\"" : "add it to the directory");
+        problems.warning(
+            "domains",
+            std::string(role) + "@" + domain + " is not known, but must take mail (RFC 5321 4.5.1, RFC 2142)",
+            std::string(role) == "postmaster" ? "add it to the directory, or set postmaster = \"...\""
+                                              : "add it to the directory");
       }
     }
   }
@@ -108,7 +120,8 @@ std::shared_ptr<relay::Server> ServerRegistry::get(const relay::HostPort& addres
   return server;
 }
 
-std::shared_ptr<const Snapshot> Snapshot::build(Config& config, ServerRegistry& servers, bool make_certificate) {
+std::shared_ptr<const Snapshot> Snapshot::build(Config& config, ServerRegistry& servers,
+                                                bool make_certificate) {
   const auto& options = config.options;
   auto snapshot = std::make_shared<Snapshot>();
   base::Problems problems;
@@ -118,7 +131,8 @@ std::shared_ptr<const Snapshot> Snapshot::build(Config& config, ServerRegistry& 
   directory::DomainTable::Directories directories(snapshot->directories.begin(), snapshot->directories.end());
   std::vector<std::string_view> routes;
   for (const auto& [name, route] : options.routes) routes.push_back(name);
-  snapshot->domains = directory::DomainTable::build(options.domains, options.directories, directories, routes, problems);
+  snapshot->domains =
+      directory::DomainTable::build(options.domains, options.directories, directories, routes, problems);
   config.add(problems);
   if (!config.has_errors()) {
     base::Problems roles;
@@ -129,14 +143,18 @@ std::shared_ptr<const Snapshot> Snapshot::build(Config& config, ServerRegistry& 
   snapshot->pipeline = std::make_shared<checks::Pipeline>(options.checks, options.policy);
   snapshot->config = std::move(config);
   const auto& kept = snapshot->config.options;
-  snapshot->settings = std::make_shared<smtp::ServerSession::Settings>(smtp::ServerSession::Settings{kept.hostname, kept.policy.help, kept.smtp.protocol});
+  snapshot->settings = std::make_shared<smtp::ServerSession::Settings>(
+      smtp::ServerSession::Settings{kept.hostname, kept.policy.help, kept.smtp.protocol});
   return snapshot;
 }
 
 smtp::Extensions Snapshot::offer() const {
   using smtp::Extension;
   smtp::Extensions offered;
-  offered.add(Extension::pipelining).add(Extension::size).add(Extension::enhanced_status_codes).add(Extension::chunking);
+  offered.add(Extension::pipelining)
+      .add(Extension::size)
+      .add(Extension::enhanced_status_codes)
+      .add(Extension::chunking);
   if (tls) offered.add(Extension::starttls);
   bool seen = false;
   smtp::Extensions common;
@@ -150,10 +168,13 @@ smtp::Extensions Snapshot::offer() const {
         if (!known->has(e)) common.remove(e);
       }
       if (known->max_size > 0) {
-        const auto room = known->max_size > 2 * header_reserve ? known->max_size - header_reserve : known->max_size;
+        const auto room =
+            known->max_size > 2 * header_reserve ? known->max_size - header_reserve : known->max_size;
         offered.max_size = offered.max_size == 0 ? room : std::min(offered.max_size, room);
       }
-      if (known->rcpt_max > 0) offered.rcpt_max = offered.rcpt_max == 0 ? known->rcpt_max : std::min(offered.rcpt_max, known->rcpt_max);
+      if (known->rcpt_max > 0)
+        offered.rcpt_max =
+            offered.rcpt_max == 0 ? known->rcpt_max : std::min(offered.rcpt_max, known->rcpt_max);
     }
   }
   if (!seen) return offered.add(Extension::eight_bit_mime);

@@ -33,7 +33,8 @@ struct Snapshot {
 
   /// Reads what `config` names. Problems are added to its list; null if there are errors among them.
   /// `make_certificate`: make the self-signed certificate if it is not there.
-  static std::shared_ptr<const Snapshot> build(Config& config, ServerRegistry& servers, bool make_certificate);
+  static std::shared_ptr<const Snapshot> build(Config& config, ServerRegistry& servers,
+                                               bool make_certificate);
 
   /// What EHLO may offer as things stand: what every backend seen so far can do.
   smtp::Extensions offer() const;

@@ -6,6 +6,8 @@
 namespace gatepost::gateway {
 
 /// From the build: CMake's project version.
-inline std::string version() { return GATEPOST_VERSION; }
+inline std::string version() {
+  return GATEPOST_VERSION;
+}
 
 }  // namespace gatepost::gateway

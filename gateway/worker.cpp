@@ -2,10 +2,10 @@
 
 #include <time.h>
 
+#include <unistd.h>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
 #include <exception>
-#include <unistd.h>
 
 #include "core/net/acceptor.hpp"
 #include "core/net/tcp_stream.hpp"
@@ -27,18 +27,21 @@ std::chrono::nanoseconds thread_time() {
 double BusyMeter::share(base::Instant now) {
   if (now - since_ < std::chrono::milliseconds(100)) return share_;
   const auto used = thread_time();
-  if (since_ != base::Instant{}) share_ = std::chrono::duration<double>(used - used_) / std::chrono::duration<double>(now - since_);
+  if (since_ != base::Instant{})
+    share_ = std::chrono::duration<double>(used - used_) / std::chrono::duration<double>(now - since_);
   since_ = now;
   used_ = used;
   return share_;
 }
 
-Worker::Worker(unsigned index, const Shared& shared, std::shared_ptr<const Snapshot> snapshot, telemetry::Recorder& recorder)
+Worker::Worker(unsigned index, const Shared& shared, std::shared_ptr<const Snapshot> snapshot,
+               telemetry::Recorder& recorder)
     : index_(index),
       shared_(shared),
       chunks_(shared.memory),
       buffers_(std::max<std::size_t>(4096, snapshot->config.options.smtp.protocol.max_line.bytes)),
-      connector_(net::make_tcp_connector(io_, static_cast<int>(snapshot->config.options.relay.send_buffer.bytes))),
+      connector_(
+          net::make_tcp_connector(io_, static_cast<int>(snapshot->config.options.relay.send_buffer.bytes))),
       pool_(io_, *connector_, shared.clock, snapshot->config.options.hostname),
       deliverer_(io_, pool_, shared.spill, shared.clock, snapshot->config.options.relay),
       recorder_(recorder),
@@ -47,12 +50,15 @@ Worker::Worker(unsigned index, const Shared& shared, std::shared_ptr<const Snaps
       desk_{shared_.clock, shared_.learned, chunks_, deliverer_, recorder_, live_},
       timer_(io_) {
   context_.start_tls = [this](std::unique_ptr<net::Stream> plain) -> std::unique_ptr<net::Stream> {
-    return std::make_unique<net::TlsStream>(io_, static_cast<net::TcpStream&>(*plain).release(), live_->tls->make_session());
+    return std::make_unique<net::TlsStream>(io_, static_cast<net::TcpStream&>(*plain).release(),
+                                            live_->tls->make_session());
   };
   arm_sweep();
 }
 
-Worker::~Worker() { pool_.close_all(); }
+Worker::~Worker() {
+  pool_.close_all();
+}
 
 void Worker::start_thread() {
   thread_ = std::thread([this] { io_.run(); });
@@ -82,9 +88,11 @@ bool Worker::is_balancer(const base::IpAddress& peer) const {
 
 /// Under overload a new client is told so at once.
 std::optional<smtp::Reply> Worker::turn_away() const {
-  const bool crowded = shared_.sessions.load(std::memory_order_relaxed) >= live_->config.options.smtp.max_sessions;
+  const bool crowded =
+      shared_.sessions.load(std::memory_order_relaxed) >= live_->config.options.smtp.max_sessions;
   if (draining_) return smtp::reply(smtp::Say::shutting_down);
-  if (crowded || shared_.memory.level() == base::MemoryBudget::Level::full) return smtp::reply(smtp::Say::overload);
+  if (crowded || shared_.memory.level() == base::MemoryBudget::Level::full)
+    return smtp::reply(smtp::Say::overload);
   return std::nullopt;
 }
 
@@ -93,13 +101,15 @@ void Worker::accept(int descriptor, const base::Endpoint& peer, const base::Endp
   start.facts.id = base::SessionId::make(random_);
   start.facts.client = peer;
   // Behind 0.0.0.0 only the connection knows.
-  start.facts.local = local.address.scope() == base::Scope::unspecified ? net::local_of(descriptor).value_or(local) : local;
+  start.facts.local =
+      local.address.scope() == base::Scope::unspecified ? net::local_of(descriptor).value_or(local) : local;
   start.facts.connected_at = shared_.clock.wall();
   start.stream = std::make_unique<net::TcpStream>(io_, descriptor);
   start.expects_proxy = is_balancer(peer.address);
   start.turn_away = turn_away();
   recorder_.session_opened();
-  run_session(std::make_unique<Session>(context_, live_->settings, std::make_unique<GatewayDesk>(desk_), std::move(start)));
+  run_session(std::make_unique<Session>(context_, live_->settings, std::make_unique<GatewayDesk>(desk_),
+                                        std::move(start)));
 }
 
 void Worker::run_session(std::unique_ptr<Session> session) {
@@ -157,7 +167,8 @@ void Worker::probe(std::shared_ptr<const relay::Route> route, std::shared_ptr<re
   net::asio::co_spawn(io_, run_probe(std::move(route), std::move(server)), std::move(finished));
 }
 
-net::Task<void> Worker::run_probe(std::shared_ptr<const relay::Route> route, std::shared_ptr<relay::Server> server) {
+net::Task<void> Worker::run_probe(std::shared_ptr<const relay::Route> route,
+                                  std::shared_ptr<relay::Server> server) {
   net::Deadline deadline;
   deadline.set(shared_.clock.now() + probe_patience);
   probing_.push_back(&deadline);

@@ -38,7 +38,8 @@ class Worker {
  public:
   static constexpr base::Millis sweep_interval{250};
 
-  Worker(unsigned index, const Shared& shared, std::shared_ptr<const Snapshot> snapshot, telemetry::Recorder& recorder);
+  Worker(unsigned index, const Shared& shared, std::shared_ptr<const Snapshot> snapshot,
+         telemetry::Recorder& recorder);
   ~Worker();
 
   net::asio::io_context& io() { return io_; }
@@ -88,7 +89,9 @@ class Worker {
   Sessions sessions_;
   BusyMeter meter_;
   std::atomic<double> busy_{0};
-  net::asio::basic_waitable_timer<std::chrono::steady_clock, net::asio::wait_traits<std::chrono::steady_clock>, net::Executor> timer_;
+  net::asio::basic_waitable_timer<std::chrono::steady_clock,
+                                  net::asio::wait_traits<std::chrono::steady_clock>, net::Executor>
+      timer_;
   std::vector<net::Deadline*> probing_;
   bool draining_ = false;
   std::thread thread_;

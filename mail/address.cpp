@@ -15,7 +15,8 @@ constexpr std::size_t longest_domain = 253;
 constexpr std::size_t longest_label = 63;
 
 bool is_atext(char c) {
-  return base::is_alnum(c) || base::is_high(c) || std::string_view("!#$%&'*+-/=?^_`{|}~").find(c) != std::string_view::npos;
+  return base::is_alnum(c) || base::is_high(c) ||
+         std::string_view("!#$%&'*+-/=?^_`{|}~").find(c) != std::string_view::npos;
 }
 
 /// Length of the Dot-string or Quoted-string at the start; 0 if there is none.
@@ -25,13 +26,15 @@ std::size_t local_part(std::string_view text) {
     std::size_t end = 0;
     while (end < text.size() && (is_atext(text[end]) || text[end] == '.')) ++end;
     const auto local = text.substr(0, end);
-    const bool dots = local.starts_with('.') || local.ends_with('.') || local.find("..") != std::string_view::npos;
+    const bool dots =
+        local.starts_with('.') || local.ends_with('.') || local.find("..") != std::string_view::npos;
     return dots ? 0 : end;
   }
   for (std::size_t i = 1; i < text.size(); ++i) {
     if (base::is_control(text[i])) return 0;
     if (text[i] == '"') return i + 1;
-    if (text[i] == '\\' && (++i == text.size() || base::is_control(text[i]) || base::is_high(text[i]))) return 0;
+    if (text[i] == '\\' && (++i == text.size() || base::is_control(text[i]) || base::is_high(text[i])))
+      return 0;
   }
   return 0;
 }
@@ -41,12 +44,14 @@ std::optional<std::string> literal_key(std::string_view literal) {
   const auto inside = literal.substr(1, literal.size() - 2);
   const bool v6 = base::istarts_with(inside, "IPv6:");
   const auto digits = v6 ? inside.substr(5) : inside;
-  if (!base::IpAddress::parse(digits) || v6 != (digits.find(':') != std::string_view::npos)) return std::nullopt;
+  if (!base::IpAddress::parse(digits) || v6 != (digits.find(':') != std::string_view::npos))
+    return std::nullopt;
   return "[" + base::to_lower(inside) + "]";
 }
 
 bool is_label(std::string_view label) {
-  if (label.empty() || label.size() > longest_label || label.front() == '-' || label.back() == '-') return false;
+  if (label.empty() || label.size() > longest_label || label.front() == '-' || label.back() == '-')
+    return false;
   for (const char c : label) {
     if (!base::is_alnum(c) && c != '-' && c != '_') return false;
   }
@@ -70,7 +75,9 @@ std::size_t domain_length(std::string_view text) {
     return end == std::string_view::npos ? 0 : end + 1;
   }
   std::size_t end = 0;
-  while (end < text.size() && (base::is_alnum(text[end]) || base::is_high(text[end]) || text[end] == '.' || text[end] == '-' || text[end] == '_')) ++end;
+  while (end < text.size() && (base::is_alnum(text[end]) || base::is_high(text[end]) || text[end] == '.' ||
+                               text[end] == '-' || text[end] == '_'))
+    ++end;
   return end;
 }
 
@@ -136,9 +143,13 @@ std::string Mailbox::local_key() const {
   return unquoted;
 }
 
-std::string Mailbox::key() const { return has_domain() ? local_key() + "@" + domain_key_ : local_key(); }
+std::string Mailbox::key() const {
+  return has_domain() ? local_key() + "@" + domain_key_ : local_key();
+}
 
-bool Mailbox::non_ascii() const { return !base::is_ascii(text_); }
+bool Mailbox::non_ascii() const {
+  return !base::is_ascii(text_);
+}
 
 std::optional<Mailbox> Mailbox::parse(std::string_view text) {
   const auto size = local_part(text);
@@ -176,7 +187,8 @@ Path parse_path(std::string_view text) {
   } else if (!base::iequals(local, "postmaster")) {
     return failed(PathError::syntax);
   }
-  if (brackets ? !text.starts_with('>') : !text.empty() && text.front() != ' ') return failed(PathError::syntax);
+  if (brackets ? !text.starts_with('>') : !text.empty() && text.front() != ' ')
+    return failed(PathError::syntax);
   if (route + local.size() + domain.size() + 3 > longest_path) return failed(PathError::too_long);
   if (domain.data() != nullptr) {
     auto found = domain_key(domain);

@@ -50,12 +50,12 @@ enum class PathError {
 struct Path {
   PathError error = PathError::none;
   Mailbox mailbox;
-  bool null = false;          ///< <>
+  bool null = false;      ///< <>
   std::string_view rest;  ///< what stands behind it
 };
 
-/// Reads a path at the start of `text`. Missing angle brackets and a space before it are forgiven; "<postmaster>"
-/// without a domain is taken.
+/// Reads a path at the start of `text`. Missing angle brackets and a space before it are forgiven;
+/// "<postmaster>" without a domain is taken.
 Path parse_path(std::string_view text);
 
 /// As `Mailbox::key()` for text from a file or the configuration; "@domain" stands for all of a domain.

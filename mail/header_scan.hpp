@@ -6,7 +6,8 @@
 
 namespace gatepost::mail {
 
-/// Fed content from its first byte on in pieces of any size (CRLF lines); stops caring at the first empty line.
+/// Fed content from its first byte on in pieces of any size (CRLF lines); stops caring at the first empty
+/// line.
 class HeaderScan {
  public:
   void feed(std::string_view content);
@@ -20,9 +21,9 @@ class HeaderScan {
  private:
   static constexpr std::string_view name = "received:";
   std::uint64_t size_ = 0;
-  std::uint64_t line_ = 0;     ///< bytes of the current line
+  std::uint64_t line_ = 0;  ///< bytes of the current line
   unsigned received_ = 0;
-  std::uint8_t matched_ = 0;   ///< how much of `name` the current line begins with
+  std::uint8_t matched_ = 0;  ///< how much of `name` the current line begins with
   bool matching_ = true;
   bool complete_ = false;
 };

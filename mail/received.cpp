@@ -21,13 +21,14 @@ std::string token(std::string_view foreign) {
 
 std::string format_date(base::WallTime when) {
   static constexpr const char* days[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-  static constexpr const char* months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+  static constexpr const char* months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                           "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
   const auto seconds = std::chrono::system_clock::to_time_t(when);
   std::tm t{};
   ::gmtime_r(&seconds, &t);
   char text[64];
-  std::snprintf(text, sizeof text, "%s, %d %s %d %02d:%02d:%02d +0000", days[t.tm_wday], t.tm_mday, months[t.tm_mon],
-                t.tm_year + 1900, t.tm_hour, t.tm_min, t.tm_sec);
+  std::snprintf(text, sizeof text, "%s, %d %s %d %02d:%02d:%02d +0000", days[t.tm_wday], t.tm_mday,
+                months[t.tm_mon], t.tm_year + 1900, t.tm_hour, t.tm_min, t.tm_sec);
   return text;
 }
 
@@ -38,7 +39,12 @@ std::string received_field(const ReceivedParts& parts) {
   field.append(" (").append(parts.client_name.empty() ? "unknown" : token(parts.client_name));
   field.append(" [").append(parts.client.literal()).append("])\r\n");
   if (!parts.tls.empty()) field.append("\t(using ").append(parts.tls).append(")\r\n");
-  field.append("\tby ").append(parts.by).append(" with ").append(parts.protocol).append(" id ").append(parts.id);
+  field.append("\tby ")
+      .append(parts.by)
+      .append(" with ")
+      .append(parts.protocol)
+      .append(" id ")
+      .append(parts.id);
   if (!parts.recipient.empty()) {
     // The address is written as received; control characters can't be in it, folding white space is harmless.
     field.append("\r\n\tfor <").append(parts.recipient).append(">");

@@ -14,10 +14,10 @@ struct ReceivedParts {
   std::string_view client_name;  ///< confirmed host name; empty: unknown
   base::IpAddress client;
   std::string_view by;
-  std::string_view protocol;    ///< SMTP, ESMTP, ESMTPS, UTF8SMTP, UTF8SMTPS (RFC 3848, 6531)
-  std::string_view tls;         ///< "TLSv1.3 with cipher ..."; empty without TLS
+  std::string_view protocol;  ///< SMTP, ESMTP, ESMTPS, UTF8SMTP, UTF8SMTPS (RFC 3848, 6531)
+  std::string_view tls;       ///< "TLSv1.3 with cipher ..."; empty without TLS
   std::string_view id;
-  std::string_view recipient;   ///< only if there is one
+  std::string_view recipient;  ///< only if there is one
   base::WallTime when;
 };
 

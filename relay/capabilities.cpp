@@ -33,7 +33,8 @@ Capabilities read_capabilities(std::string_view text) {
       std::uint64_t number = 0;
       if (!value.empty() && base::parse_number(value, number)) {
         if (name == "SIZE") extensions.max_size = number;
-        if (name == "RCPTMAX") extensions.rcpt_max = static_cast<std::uint32_t>(std::min<std::uint64_t>(number, UINT32_MAX));
+        if (name == "RCPTMAX")
+          extensions.rcpt_max = static_cast<std::uint32_t>(std::min<std::uint64_t>(number, UINT32_MAX));
         continue;
       }
       for (std::size_t i = 0; i < smtp::extension_names.size(); ++i) {

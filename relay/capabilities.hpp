@@ -1,4 +1,5 @@
-// What servers' EHLO said, as text that survives a restart: EHLO to clients can be right from the first one on.
+// What servers' EHLO said, as text that survives a restart: EHLO to clients can be right from the first one
+// on.
 #pragma once
 
 #include <map>

@@ -15,7 +15,8 @@ net::IoStatus read_once(Connection& connection, smtp::ClientSession::Action& act
 
 }  // namespace
 
-net::Task<Talk> converse(Connection& connection, smtp::ClientSession::Action& action, net::Deadline& deadline) {
+net::Task<Talk> converse(Connection& connection, smtp::ClientSession::Action& action,
+                         net::Deadline& deadline) {
   using Action = smtp::ClientSession::Action;
   auto& output = connection.session.output();
   bool expect_at_once = false;  // right behind a write there is nothing to read yet
@@ -25,8 +26,10 @@ net::Task<Talk> converse(Connection& connection, smtp::ClientSession::Action& ac
       const auto written = connection.stream->write({&part, 1});
       sent += written.bytes;
       if (written.status == net::IoStatus::done) continue;
-      if (written.status != net::IoStatus::want_read && written.status != net::IoStatus::want_write) co_return Talk::lost;
-      const bool ready = co_await connection.stream->wait(written.status == net::IoStatus::want_read ? net::Want::read : net::Want::write, deadline);
+      if (written.status != net::IoStatus::want_read && written.status != net::IoStatus::want_write)
+        co_return Talk::lost;
+      const bool ready = co_await connection.stream->wait(
+          written.status == net::IoStatus::want_read ? net::Want::read : net::Want::write, deadline);
       if (!ready) co_return Talk::interrupted;
     }
     output.clear();

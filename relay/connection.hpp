@@ -11,7 +11,8 @@ namespace gatepost::relay {
 
 struct Connection {
   /// Takes over a permit of `server`.
-  Connection(std::shared_ptr<Server> of, smtp::ClientSession with) : server(std::move(of)), session(std::move(with)) {}
+  Connection(std::shared_ptr<Server> of, smtp::ClientSession with)
+      : server(std::move(of)), session(std::move(with)) {}
   ~Connection() { server->permits.give(); }
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
@@ -31,9 +32,10 @@ enum class Talk {
   interrupted,  ///< the deadline's interruption says why
 };
 
-/// Writes the session's output and feeds it what comes until it wants something else than read; `action` is what
-/// it wanted last and wants then.
-net::Task<Talk> converse(Connection& connection, smtp::ClientSession::Action& action, net::Deadline& deadline);
+/// Writes the session's output and feeds it what comes until it wants something else than read; `action` is
+/// what it wanted last and wants then.
+net::Task<Talk> converse(Connection& connection, smtp::ClientSession::Action& action,
+                         net::Deadline& deadline);
 
 /// Feeds what can be read without waiting. False: the connection is at its end.
 bool feed_available(Connection& connection, smtp::ClientSession::Action& action);

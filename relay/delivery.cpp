@@ -14,8 +14,10 @@ constexpr std::string_view dot = ".\r\n";
 
 }  // namespace
 
-net::Task<Delivery> Deliverer::deliver(const Message& message, net::Deadline& deadline, ClientGone client_gone) {
-  Delivery delivery{{smtp::Ending::deferred, smtp::reply(smtp::Say::backend_down)}, {}, {}, {}, false, false, 0, {}};
+net::Task<Delivery> Deliverer::deliver(const Message& message, net::Deadline& deadline,
+                                       ClientGone client_gone) {
+  Delivery delivery{
+      {smtp::Ending::deferred, smtp::reply(smtp::Say::backend_down)}, {}, {}, {}, false, false, 0, {}};
   deadline.set(clock_.now() + options_.before_dot);
   for (const auto& server : message.route.servers) {
     if (!server->breaker.allow(clock_.now())) continue;
@@ -25,7 +27,8 @@ net::Task<Delivery> Deliverer::deliver(const Message& message, net::Deadline& de
       auto leased = co_await pool_.lease(message.route, server, deadline, fresh);
       if (!leased) {
         delivery.server_reply = leased.error().message;
-        result = deadline.interrupted() == net::Interrupt::none ? Attempt::next_server : interrupted(deadline);
+        result =
+            deadline.interrupted() == net::Interrupt::none ? Attempt::next_server : interrupted(deadline);
         break;
       }
       auto connection = std::move(*leased);
@@ -45,14 +48,20 @@ net::Task<Delivery> Deliverer::deliver(const Message& message, net::Deadline& de
     }
     switch (result) {
       case Attempt::answered: server->breaker.succeeded(); co_return delivery;
-      case Attempt::vanished: fail(delivery, smtp::Ending::vanished, smtp::Say::relay_failed); co_return delivery;
+      case Attempt::vanished:
+        fail(delivery, smtp::Ending::vanished, smtp::Say::relay_failed);
+        co_return delivery;
       case Attempt::unknown:
         server->counters.outcome_unknown.fetch_add(1, std::memory_order_relaxed);
         delivery.outcome_unknown = true;
-        fail(delivery, deadline.interrupted() == net::Interrupt::hung_up ? smtp::Ending::vanished : smtp::Ending::deferred,
+        fail(delivery,
+             deadline.interrupted() == net::Interrupt::hung_up ? smtp::Ending::vanished
+                                                               : smtp::Ending::deferred,
              smtp::Say::outcome_unknown);
         co_return delivery;
-      case Attempt::unreadable: fail(delivery, smtp::Ending::deferred, smtp::Say::no_memory); co_return delivery;
+      case Attempt::unreadable:
+        fail(delivery, smtp::Ending::deferred, smtp::Say::no_memory);
+        co_return delivery;
       case Attempt::out_of_time:
         fail(delivery, smtp::Ending::deferred, smtp::Say::backend_timeout);
         co_return delivery;
@@ -64,8 +73,9 @@ net::Task<Delivery> Deliverer::deliver(const Message& message, net::Deadline& de
 }
 
 /// One transaction on one connection.
-net::Task<Deliverer::Attempt> Deliverer::attempt(const Message& message, Connection& connection, net::Deadline& deadline,
-                                                 const ClientGone& client_gone, Delivery& delivery) {
+net::Task<Deliverer::Attempt> Deliverer::attempt(const Message& message, Connection& connection,
+                                                 net::Deadline& deadline, const ClientGone& client_gone,
+                                                 Delivery& delivery) {
   const bool reused = connection.uses > 1;
   auto& replies = connection.session.replies();
   auto action = connection.session.transact(message.envelope);
@@ -97,7 +107,10 @@ net::Task<Deliverer::Attempt> Deliverer::attempt(const Message& message, Connect
     // It was closed while idle, or says now that it was.
     if (reused && (!replies.mail || replies.mail->code == 421)) co_return Attempt::stale;
     const auto& said = connection.session.failure();
-    co_return lost(connection, delivery, replies.mail && leaving ? replies.mail->line() : said.empty() ? "it closed the connection" : said);
+    co_return lost(connection, delivery,
+                   replies.mail && leaving ? replies.mail->line()
+                   : said.empty()          ? "it closed the connection"
+                                           : said);
   }
   conclude(message, connection, delivery);
   co_return Attempt::answered;
@@ -132,17 +145,20 @@ void Deliverer::conclude(const Message& message, Connection& connection, Deliver
   }
   if (result.verdict != Verdict::passed_on) {
     ++connection.refusals;
-    fail(delivery, smtp::Ending::deferred, result.verdict == Verdict::split ? smtp::Say::split_recipients : smtp::Say::suspects_noted);
+    fail(delivery, smtp::Ending::deferred,
+         result.verdict == Verdict::split ? smtp::Say::split_recipients : smtp::Say::suspects_noted);
     return;
   }
   const std::array<std::string, 2> names{connection.session.server_name(), connection.server->address.host};
-  delivery.answer = {result.reply.permanent() ? smtp::Ending::refused : smtp::Ending::deferred, pass_on(result.reply, names)};
+  delivery.answer = {result.reply.permanent() ? smtp::Ending::refused : smtp::Ending::deferred,
+                     pass_on(result.reply, names)};
 }
 
-/// Header edits, body and dot, gathered. `dot_sent` tells whether any of the dot has left; the client is looked at
-/// once more before it may.
-net::Task<Deliverer::Sent> Deliverer::send_message(const Message& message, Connection& connection, net::Deadline& deadline,
-                                                   const ClientGone& client_gone, bool& dot_sent) {
+/// Header edits, body and dot, gathered. `dot_sent` tells whether any of the dot has left; the client is
+/// looked at once more before it may.
+net::Task<Deliverer::Sent> Deliverer::send_message(const Message& message, Connection& connection,
+                                                   net::Deadline& deadline, const ClientGone& client_gone,
+                                                   bool& dot_sent) {
   state::BodyCursor cursor(message.body, state::BodyCursor::View::wire);
   auto prepended = message.prepended;
   auto ending = dot;
@@ -187,7 +203,8 @@ net::Task<bool> Deliverer::load(const state::Body& body, state::BodyCursor& curs
   net::Deadline patience;
   const auto part = cursor.load();
   net::OneShot<bool> done(context_.get_executor());
-  spill_.read(body.file(), cursor.load_buffer(part), part.file_offset, context_.get_executor(), [&done](bool good) { done.set(good); });
+  spill_.read(body.file(), cursor.load_buffer(part), part.file_offset, context_.get_executor(),
+              [&done](bool good) { done.set(good); });
   co_await done.wait(patience);
   if (done.get()) cursor.loaded(part);
   co_return done.get();

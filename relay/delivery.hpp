@@ -1,5 +1,5 @@
-// Hands one message to the inside: leases connections, tries the servers of its route, and says what became of
-// it (DESIGN section 4).
+// Hands one message to the inside: leases connections, tries the servers of its route, and says what became
+// of it (DESIGN section 4).
 #pragma once
 
 #include <functional>
@@ -18,21 +18,21 @@ struct Message {
   const Route& route;
   const smtp::Envelope& envelope;
   const state::Body& body;
-  std::string_view prepended;            ///< whole header fields, CRLF, in front of the body
-  const std::vector<bool>& suspects;     ///< see outcome(); empty: none
-  std::string_view incident;             ///< for the reply
+  std::string_view prepended;         ///< whole header fields, CRLF, in front of the body
+  const std::vector<bool>& suspects;  ///< see outcome(); empty: none
+  std::string_view incident;          ///< for the reply
 };
 
 /// What became of it, for the sender and for the record.
 struct Delivery {
   smtp::DeliveryAnswer answer;
-  std::string server;          ///< that answered last; empty: none was reached
-  std::string server_reply;    ///< its last words, as they were
+  std::string server;        ///< that answered last; empty: none was reached
+  std::string server_reply;  ///< its last words, as they were
   std::vector<Lesson> lessons;
   bool outcome_unknown = false;
   bool encrypted = false;
   unsigned attempts = 0;
-  base::Instant dot_sent{};    ///< epoch if it never was
+  base::Instant dot_sent{};  ///< epoch if it never was
 };
 
 /// Looks whether the client is still there; called just before the dot.
@@ -51,19 +51,19 @@ class Deliverer {
 
  private:
   enum class Attempt {
-    answered,       ///< the transcript says it all
-    next_server,    ///< nothing was delivered; another server may
-    stale,          ///< an idle connection turned out to be dead
+    answered,     ///< the transcript says it all
+    next_server,  ///< nothing was delivered; another server may
+    stale,        ///< an idle connection turned out to be dead
     out_of_time,
-    unreadable,     ///< the message could not be read back from disk
-    vanished,       ///< the client, before the dot
-    unknown,        ///< after the dot
+    unreadable,  ///< the message could not be read back from disk
+    vanished,    ///< the client, before the dot
+    unknown,     ///< after the dot
   };
-  net::Task<Attempt> attempt(const Message& message, Connection& connection, net::Deadline& deadline, const ClientGone& client_gone,
-                             Delivery& delivery);
+  net::Task<Attempt> attempt(const Message& message, Connection& connection, net::Deadline& deadline,
+                             const ClientGone& client_gone, Delivery& delivery);
   enum class Sent { whole, lost, interrupted, unreadable };
-  net::Task<Sent> send_message(const Message& message, Connection& connection, net::Deadline& deadline, const ClientGone& client_gone,
-                               bool& dot_sent);
+  net::Task<Sent> send_message(const Message& message, Connection& connection, net::Deadline& deadline,
+                               const ClientGone& client_gone, bool& dot_sent);
   net::Task<bool> load(const state::Body& body, state::BodyCursor& cursor);
   static Attempt interrupted(const net::Deadline& deadline);
   Attempt lost(Connection& connection, Delivery& delivery, std::string why);

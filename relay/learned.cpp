@@ -7,7 +7,9 @@ namespace gatepost::relay {
 
 Learned::Learned(std::size_t capacity) : capacity_(std::max<std::size_t>(capacity / shard_count, 1)) {}
 
-Learned::Shard& Learned::shard_of(const std::string& key) { return shards_[std::hash<std::string>{}(key) % shard_count]; }
+Learned::Shard& Learned::shard_of(const std::string& key) {
+  return shards_[std::hash<std::string>{}(key) % shard_count];
+}
 
 std::string Learned::pair_key(const std::string& sender, const std::string& recipient) {
   return sender + '\0' + recipient;
@@ -62,8 +64,8 @@ void Learned::erase(const std::string& key) {
   if (found != shard.memories.end()) drop(shard, found);
 }
 
-Recollection Learned::recall(const std::string& sender, const std::string& recipient, const std::vector<std::string>& accepted,
-                             base::Instant now) {
+Recollection Learned::recall(const std::string& sender, const std::string& recipient,
+                             const std::vector<std::string>& accepted, base::Instant now) {
   if (size() == 0) return {};
   const auto key = pair_key(sender, recipient);
   const auto known = look(key, now, true);
@@ -99,8 +101,8 @@ bool Learned::is_suspect(const std::string& sender, const std::string& recipient
   return group_of(sender, recipient, now) > 0;
 }
 
-void Learned::apply(const std::string& sender, const std::vector<std::string>& recipients, const std::vector<Lesson>& lessons,
-                    base::Instant now) {
+void Learned::apply(const std::string& sender, const std::vector<std::string>& recipients,
+                    const std::vector<Lesson>& lessons, base::Instant now) {
   for (const auto& lesson : lessons) {
     const auto& recipient = recipients[lesson.recipient];
     const auto key = pair_key(sender, recipient);

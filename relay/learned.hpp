@@ -20,8 +20,8 @@ namespace gatepost::relay {
 struct Recollection {
   enum class Kind {
     nothing,
-    refuse,     ///< repeat `reply` (4xx or 5xx)
-    not_now,    ///< a suspect whose turn is later: 452
+    refuse,   ///< repeat `reply` (4xx or 5xx)
+    not_now,  ///< a suspect whose turn is later: 452
   };
   Kind kind = Kind::nothing;
   smtp::BackendReply reply;
@@ -29,21 +29,22 @@ struct Recollection {
 
 class Learned {
  public:
-  static constexpr std::chrono::hours pair_life{36};    ///< a (sender, recipient)'s refusal, renewed on each hit
+  static constexpr std::chrono::hours pair_life{
+      36};  ///< a (sender, recipient)'s refusal, renewed on each hit
   static constexpr std::chrono::hours address_life{1};  ///< an address's, for every sender
 
   explicit Learned(std::size_t capacity);
 
-  /// Keys are lower-case addresses; the sender's is empty for the null reverse-path. `accepted`: the recipients
-  /// accepted so far in the transaction. A 4xx that is repeated is forgotten thereby.
-  Recollection recall(const std::string& sender, const std::string& recipient, const std::vector<std::string>& accepted,
-                      base::Instant now);
+  /// Keys are lower-case addresses; the sender's is empty for the null reverse-path. `accepted`: the
+  /// recipients accepted so far in the transaction. A 4xx that is repeated is forgotten thereby.
+  Recollection recall(const std::string& sender, const std::string& recipient,
+                      const std::vector<std::string>& accepted, base::Instant now);
   /// Is the pair under suspicion?
   bool is_suspect(const std::string& sender, const std::string& recipient, base::Instant now);
 
   /// `recipients`: keys, in the order that the lessons' indices mean.
-  void apply(const std::string& sender, const std::vector<std::string>& recipients, const std::vector<Lesson>& lessons,
-             base::Instant now);
+  void apply(const std::string& sender, const std::vector<std::string>& recipients,
+             const std::vector<Lesson>& lessons, base::Instant now);
   /// Forgets all about an address, e.g. since a directory knows it again.
   void forget(const std::string& recipient);
 
@@ -52,9 +53,9 @@ class Learned {
  private:
   struct Memory {
     std::optional<smtp::BackendReply> refusal;
-    bool once = false;          ///< the refusal is repeated only once
-    std::size_t group = 0;      ///< how many suspects may go together; 0: no suspect
-    bool step_back = false;     ///< lets others go first at the next try
+    bool once = false;       ///< the refusal is repeated only once
+    std::size_t group = 0;   ///< how many suspects may go together; 0: no suspect
+    bool step_back = false;  ///< lets others go first at the next try
     base::Instant until{};
     std::list<std::string>::iterator place;
   };

@@ -49,8 +49,12 @@ template <>
 struct TextForm<relay::TlsMode> {
   static constexpr std::array<std::string_view, 4> names{"none", "opportunistic", "require", "verify"};
   static constexpr std::string_view form = "\"none\", \"opportunistic\", \"require\" or \"verify\"";
-  static std::string parse(std::string_view in, relay::TlsMode& value) { return parse_choice(in, value, names); }
-  static std::string print(const relay::TlsMode& value) { return std::string(names[static_cast<std::size_t>(value)]); }
+  static std::string parse(std::string_view in, relay::TlsMode& value) {
+    return parse_choice(in, value, names);
+  }
+  static std::string print(const relay::TlsMode& value) {
+    return std::string(names[static_cast<std::size_t>(value)]);
+  }
 };
 
 template <>

@@ -17,7 +17,8 @@ bool always_taken(const std::string& address) {
   return is("postmaster") || is("abuse");
 }
 
-void learn_refusal(Outcome& outcome, const smtp::Envelope& envelope, std::size_t i, const BackendReply& reply, bool for_sender) {
+void learn_refusal(Outcome& outcome, const smtp::Envelope& envelope, std::size_t i, const BackendReply& reply,
+                   bool for_sender) {
   if (always_taken(envelope.recipients[i].address)) {
     if (for_sender) outcome.lessons.push_back({Lesson::Kind::deferred_once, i, reply});
     return;
@@ -29,7 +30,9 @@ void learn_refusal(Outcome& outcome, const smtp::Envelope& envelope, std::size_t
 /// Some recipients were refused: there was no message.
 Outcome refused_at_rcpt(const smtp::Envelope& envelope, const std::vector<BackendReply>& rcpts) {
   Outcome outcome;
-  const auto count = [&](auto predicate) { return static_cast<std::size_t>(std::count_if(rcpts.begin(), rcpts.end(), predicate)); };
+  const auto count = [&](auto predicate) {
+    return static_cast<std::size_t>(std::count_if(rcpts.begin(), rcpts.end(), predicate));
+  };
   const auto permanent = count([](const BackendReply& r) { return r.permanent(); });
   const auto accepted = count([](const BackendReply& r) { return r.positive(); });
   const bool mixed = accepted > 0 || (permanent > 0 && permanent < rcpts.size());
@@ -42,11 +45,13 @@ Outcome refused_at_rcpt(const smtp::Envelope& envelope, const std::vector<Backen
     }
   }
   outcome.verdict = mixed ? Outcome::Verdict::split : Outcome::Verdict::passed_on;
-  outcome.reply = *std::find_if(rcpts.begin(), rcpts.end(), [](const BackendReply& r) { return !r.positive(); });
+  outcome.reply =
+      *std::find_if(rcpts.begin(), rcpts.end(), [](const BackendReply& r) { return !r.positive(); });
   return outcome;
 }
 
-Outcome answered_message(const smtp::Envelope& envelope, const BackendReply& dot, const std::vector<bool>& suspects) {
+Outcome answered_message(const smtp::Envelope& envelope, const BackendReply& dot,
+                         const std::vector<bool>& suspects) {
   Outcome outcome;
   outcome.reply = dot;
   outcome.verdict = Outcome::Verdict::passed_on;
@@ -78,16 +83,25 @@ Outcome answered_message(const smtp::Envelope& envelope, const BackendReply& dot
 bool is_address_refusal(const BackendReply& reply) {
   if (!reply.permanent()) return false;
   const auto& e = reply.enhanced;
-  return e == smtp::Enhanced{5, 1, 1} || e == smtp::Enhanced{5, 1, 10} || e == smtp::Enhanced{5, 2, 1} || e == smtp::Enhanced{5, 4, 1};
+  return e == smtp::Enhanced{5, 1, 1} || e == smtp::Enhanced{5, 1, 10} || e == smtp::Enhanced{5, 2, 1} ||
+         e == smtp::Enhanced{5, 4, 1};
 }
 
-Outcome outcome(const smtp::Envelope& envelope, const smtp::TransactionReplies& replies, const std::vector<bool>& suspects) {
-  const auto passed_on = [](const BackendReply& reply) { return Outcome{Outcome::Verdict::passed_on, reply, {}}; };
-  const auto sensible = [](const BackendReply& reply) { return reply.positive() || reply.transient() || reply.permanent(); };
+Outcome outcome(const smtp::Envelope& envelope, const smtp::TransactionReplies& replies,
+                const std::vector<bool>& suspects) {
+  const auto passed_on = [](const BackendReply& reply) {
+    return Outcome{Outcome::Verdict::passed_on, reply, {}};
+  };
+  const auto sensible = [](const BackendReply& reply) {
+    return reply.positive() || reply.transient() || reply.permanent();
+  };
   if (!replies.mail || !sensible(*replies.mail)) return {};
   if (!replies.mail->positive()) return passed_on(*replies.mail);
-  if (replies.rcpts.size() < envelope.recipients.size() || !std::all_of(replies.rcpts.begin(), replies.rcpts.end(), sensible)) return {};
-  const bool refused = std::any_of(replies.rcpts.begin(), replies.rcpts.end(), [](const BackendReply& r) { return !r.positive(); });
+  if (replies.rcpts.size() < envelope.recipients.size() ||
+      !std::all_of(replies.rcpts.begin(), replies.rcpts.end(), sensible))
+    return {};
+  const bool refused = std::any_of(replies.rcpts.begin(), replies.rcpts.end(),
+                                   [](const BackendReply& r) { return !r.positive(); });
   if (refused) return refused_at_rcpt(envelope, replies.rcpts);
   if (!replies.data) return {};
   if (replies.data->code != 354) {

@@ -16,7 +16,8 @@ struct Lesson {
     refused_address,   ///< the address itself is bad: to be repeated to every sender, for a shorter time
     deferred_once,     ///< 4xx of its own: to be repeated once, so that the others go through
     suspect,           ///< one of `group` recipients of which one was refused, unnamed
-    suspect_deferred,  ///< it was among `group` recipients whose message got 4xx: at the next try it lets others go first
+    suspect_deferred,  ///< it was among `group` recipients whose message got 4xx: at the next try it lets
+                       ///< others go first
   };
   Kind kind;
   std::size_t recipient;  ///< index in the envelope
@@ -41,6 +42,7 @@ struct Outcome {
 bool is_address_refusal(const smtp::BackendReply& reply);
 
 /// `suspects`: per recipient, whether it is under suspicion; empty: none is.
-Outcome outcome(const smtp::Envelope& envelope, const smtp::TransactionReplies& replies, const std::vector<bool>& suspects);
+Outcome outcome(const smtp::Envelope& envelope, const smtp::TransactionReplies& replies,
+                const std::vector<bool>& suspects);
 
 }  // namespace gatepost::relay

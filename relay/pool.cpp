@@ -31,12 +31,14 @@ base::Failure interrupted(const Server& server, const net::Deadline& deadline) {
 
 }  // namespace
 
-Pool::Pool(net::asio::io_context& context, net::Connector& connector, const base::Clock& clock, std::string hostname)
+Pool::Pool(net::asio::io_context& context, net::Connector& connector, const base::Clock& clock,
+           std::string hostname)
     : context_(context), connector_(connector), clock_(clock), hostname_(std::move(hostname)) {}
 
 std::unique_ptr<Connection> Pool::take_idle(const Server& server) {
   // The one used last is the least likely to have been closed by the server.
-  const auto found = std::find_if(idle_.rbegin(), idle_.rend(), [&](const Idle& idle) { return idle.connection->server.get() == &server; });
+  const auto found = std::find_if(idle_.rbegin(), idle_.rend(),
+                                  [&](const Idle& idle) { return idle.connection->server.get() == &server; });
   if (found == idle_.rend()) return nullptr;
   auto connection = std::move(found->connection);
   idle_.erase(std::next(found).base());
@@ -49,7 +51,8 @@ void Pool::keep(std::unique_ptr<Connection> connection, base::Instant until) {
   has_idle_.store(true, std::memory_order_relaxed);
 }
 
-net::Task<Leased> Pool::lease(const Route& route, std::shared_ptr<Server> server, net::Deadline& deadline, bool fresh) {
+net::Task<Leased> Pool::lease(const Route& route, std::shared_ptr<Server> server, net::Deadline& deadline,
+                              bool fresh) {
   while (true) {
     if (!fresh) {
       if (auto idle = take_idle(*server)) co_return std::move(idle);
@@ -67,7 +70,8 @@ net::Task<Leased> Pool::lease(const Route& route, std::shared_ptr<Server> server
 net::Task<Leased> Pool::wait_in_line(std::shared_ptr<Server> server, net::Deadline& deadline) {
   using Handed = net::OneShot<std::unique_ptr<Connection>>;
   auto handed = std::make_shared<Handed>(context_.get_executor());
-  server->permits.wait(this, [weak = std::weak_ptr<Handed>(handed), server, this](std::unique_ptr<Connection> connection, const void* from) {
+  server->permits.wait(this, [weak = std::weak_ptr<Handed>(handed), server, this](
+                                 std::unique_ptr<Connection> connection, const void* from) {
     if (connection && from == this) {
       if (const auto waiting = weak.lock()) {
         waiting->set(std::move(connection));
@@ -92,9 +96,11 @@ net::Task<Leased> Pool::wait_in_line(std::shared_ptr<Server> server, net::Deadli
   co_return std::move(handed->get());
 }
 
-net::Task<Leased> Pool::open_permitted(const Route& route, std::shared_ptr<Server> server, net::Deadline& deadline) {
+net::Task<Leased> Pool::open_permitted(const Route& route, std::shared_ptr<Server> server,
+                                       net::Deadline& deadline) {
   auto opened = co_await open(route, server, deadline, route.client_tls());
-  const bool retry_plain = !opened && route.options.tls == TlsMode::opportunistic && opened.error().message.starts_with("TLS");
+  const bool retry_plain =
+      !opened && route.options.tls == TlsMode::opportunistic && opened.error().message.starts_with("TLS");
   if (retry_plain && deadline.interrupted() == net::Interrupt::none && server->permits.try_take()) {
     opened = co_await open(route, server, deadline, smtp::ClientTls::none);
   }
@@ -108,7 +114,8 @@ net::Task<Leased> Pool::open_permitted(const Route& route, std::shared_ptr<Serve
   co_return opened;
 }
 
-net::Task<Leased> Pool::open(const Route& route, std::shared_ptr<Server> server, net::Deadline& deadline, smtp::ClientTls tls) {
+net::Task<Leased> Pool::open(const Route& route, std::shared_ptr<Server> server, net::Deadline& deadline,
+                             smtp::ClientTls tls) {
   const auto started = clock_.now();
   net::NearerDeadline limit(deadline, started + route.options.connect_timeout);
   auto connection = std::make_unique<Connection>(server, smtp::ClientSession(hostname_, tls));
@@ -125,7 +132,8 @@ net::Task<Leased> Pool::open(const Route& route, std::shared_ptr<Server> server,
     const auto talk = co_await converse(*connection, action, deadline);
     if (talk != Talk::answered || action == Action::close) break;
     if (action != Action::start_tls) continue;
-    connection->stream = connector_.start_tls(std::move(connection->stream), *route.tls, server->address.host);
+    connection->stream =
+        connector_.start_tls(std::move(connection->stream), *route.tls, server->address.host);
     auto progress = connection->stream->handshake();
     while (progress.status == net::IoStatus::want_read || progress.status == net::IoStatus::want_write) {
       const auto want = progress.status == net::IoStatus::want_read ? net::Want::read : net::Want::write;
@@ -134,7 +142,8 @@ net::Task<Leased> Pool::open(const Route& route, std::shared_ptr<Server> server,
       progress = connection->stream->handshake();
     }
     if (progress.status != net::IoStatus::done) {
-      tls_failure = "TLS handshake with " + server->address.to_string() + " failed: " + connection->stream->failure();
+      tls_failure =
+          "TLS handshake with " + server->address.to_string() + " failed: " + connection->stream->failure();
       break;
     }
     action = connection->session.tls_started();
@@ -162,7 +171,8 @@ void Pool::give_back(std::unique_ptr<Connection> connection, const Route& route)
     connection = permits.hand_over(std::move(connection), this);
     if (!connection) return;
   }
-  const auto until = std::min(now + route.options.idle_timeout, connection->opened_at + route.options.max_age);
+  const auto until =
+      std::min(now + route.options.idle_timeout, connection->opened_at + route.options.max_age);
   keep(std::move(connection), until);
 }
 

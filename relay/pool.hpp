@@ -16,11 +16,13 @@ namespace gatepost::relay {
 
 class Pool {
  public:
-  Pool(net::asio::io_context& context, net::Connector& connector, const base::Clock& clock, std::string hostname);
+  Pool(net::asio::io_context& context, net::Connector& connector, const base::Clock& clock,
+       std::string hostname);
 
-  /// An idle connection, or a new one that has said EHLO. Fails with a sentence; an interruption of `deadline`
-  /// is one of the ways to fail. `fresh`: idle ones will not do.
-  net::Task<base::Result<std::unique_ptr<Connection>>> lease(const Route& route, std::shared_ptr<Server> server,
+  /// An idle connection, or a new one that has said EHLO. Fails with a sentence; an interruption of
+  /// `deadline` is one of the ways to fail. `fresh`: idle ones will not do.
+  net::Task<base::Result<std::unique_ptr<Connection>>> lease(const Route& route,
+                                                             std::shared_ptr<Server> server,
                                                              net::Deadline& deadline, bool fresh);
   /// Back after a transaction. Closes it instead if it should not be used again.
   void give_back(std::unique_ptr<Connection> connection, const Route& route);
@@ -43,10 +45,13 @@ class Pool {
   };
   std::unique_ptr<Connection> take_idle(const Server& server);
   void keep(std::unique_ptr<Connection> connection, base::Instant until);
-  net::Task<base::Result<std::unique_ptr<Connection>>> wait_in_line(std::shared_ptr<Server> server, net::Deadline& deadline);
-  net::Task<base::Result<std::unique_ptr<Connection>>> open(const Route& route, std::shared_ptr<Server> server,
+  net::Task<base::Result<std::unique_ptr<Connection>>> wait_in_line(std::shared_ptr<Server> server,
+                                                                    net::Deadline& deadline);
+  net::Task<base::Result<std::unique_ptr<Connection>>> open(const Route& route,
+                                                            std::shared_ptr<Server> server,
                                                             net::Deadline& deadline, smtp::ClientTls tls);
-  net::Task<base::Result<std::unique_ptr<Connection>>> open_permitted(const Route& route, std::shared_ptr<Server> server,
+  net::Task<base::Result<std::unique_ptr<Connection>>> open_permitted(const Route& route,
+                                                                      std::shared_ptr<Server> server,
                                                                       net::Deadline& deadline);
 
   net::asio::io_context& context_;

@@ -10,15 +10,19 @@
 namespace gatepost::relay {
 namespace {
 
-constexpr std::array<std::string_view, 6> internal_domains{".local", ".internal", ".lan", ".corp", ".intra", ".localdomain"};
+constexpr std::array<std::string_view, 6> internal_domains{".local", ".internal", ".lan",
+                                                           ".corp",  ".intra",    ".localdomain"};
 
 /// What may stand in a host name or an address.
-bool is_name_character(char c) { return base::is_alnum(c) || c == '.' || c == '-' || c == '_' || c == ':' || c == '@'; }
+bool is_name_character(char c) {
+  return base::is_alnum(c) || c == '.' || c == '-' || c == '_' || c == ':' || c == '@';
+}
 
 bool is_address(std::string_view word) {
   if (base::IpAddress::parse(word)) return true;
   const auto colon = word.rfind(':');
-  return colon != std::string_view::npos && base::IpAddress::parse(word.substr(0, colon)).has_value();  // with a port
+  return colon != std::string_view::npos &&
+         base::IpAddress::parse(word.substr(0, colon)).has_value();  // with a port
 }
 
 bool is_internal(std::string_view word, std::span<const std::string> names) {
@@ -70,7 +74,8 @@ std::string scrub(std::string_view text, std::span<const std::string> names) {
 }
 
 smtp::Reply pass_on(const smtp::BackendReply& reply, std::span<const std::string> names) {
-  const auto& text = smtp::text_of(reply.permanent() ? smtp::Say::backend_refused : smtp::Say::backend_deferred);
+  const auto& text =
+      smtp::text_of(reply.permanent() ? smtp::Say::backend_refused : smtp::Say::backend_deferred);
   const auto code = static_cast<std::uint16_t>(reply.code == 421 ? 451 : reply.code);
   auto enhanced = reply.enhanced;
   if (!enhanced.present()) enhanced = {static_cast<std::uint8_t>(code / 100), 0, 0};

@@ -59,7 +59,8 @@ std::unique_ptr<Connection> Permits::hand_over(std::unique_ptr<Connection> conne
     if (line_.empty()) return connection;
     auto next = line_.begin();
     if (++turn_ % 4 != 0) {
-      const auto same = std::find_if(line_.begin(), line_.end(), [pool](const Place& place) { return place.pool == pool; });
+      const auto same =
+          std::find_if(line_.begin(), line_.end(), [pool](const Place& place) { return place.pool == pool; });
       if (same != line_.end()) next = same;
     }
     waiter = std::move(next->waiter);

@@ -59,8 +59,8 @@ class Permits {
   /// `pool` names the waiter's pool.
   void wait(const void* pool, Waiter waiter);
   bool anybody_waits() const { return waiting_.load(std::memory_order_relaxed) > 0; }
-  /// Gives `connection` to somebody in line: mostly to the first of the same pool, since moving to another thread
-  /// costs, but every fourth time to the first of all. It comes back if nobody waits.
+  /// Gives `connection` to somebody in line: mostly to the first of the same pool, since moving to another
+  /// thread costs, but every fourth time to the first of all. It comes back if nobody waits.
   std::unique_ptr<Connection> hand_over(std::unique_ptr<Connection> connection, const void* pool);
 
  private:

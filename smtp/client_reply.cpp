@@ -41,7 +41,8 @@ ReplyReader::Fed ReplyReader::feed(std::string_view input) {
 ReplyReader::Status ReplyReader::take_line(std::string_view line) {
   if (line.ends_with('\r')) line.remove_suffix(1);
   std::uint64_t code = 0;
-  if (line.size() > longest_line || line.size() < 3 || !base::parse_number(line.substr(0, 3), code)) return Status::malformed;
+  if (line.size() > longest_line || line.size() < 3 || !base::parse_number(line.substr(0, 3), code))
+    return Status::malformed;
   const char separator = line.size() > 3 ? line[3] : ' ';
   if (code < 200 || code > 599 || (separator != ' ' && separator != '-')) return Status::malformed;
   const bool first = reply_.code == 0;

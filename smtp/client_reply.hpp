@@ -13,8 +13,8 @@ namespace gatepost::smtp {
 /// A backend's reply. Its text is foreign: it goes to the log as it is and to a client only through relay/.
 struct BackendReply {
   std::uint16_t code = 0;
-  Enhanced enhanced;   ///< only if well-formed and of the code's class
-  std::string text;    ///< lines joined with \n, without codes
+  Enhanced enhanced;  ///< only if well-formed and of the code's class
+  std::string text;   ///< lines joined with \n, without codes
 
   bool positive() const { return code >= 200 && code < 300; }
   bool transient() const { return code >= 400 && code < 500; }
@@ -45,8 +45,8 @@ class ReplyReader {
   Status take_line(std::string_view line);
 
   BackendReply reply_;
-  std::string line_;     ///< the start of a line whose end has not come yet
-  bool finished_ = true; ///< reply_ is old
+  std::string line_;      ///< the start of a line whose end has not come yet
+  bool finished_ = true;  ///< reply_ is old
 };
 
 }  // namespace gatepost::smtp

@@ -18,7 +18,8 @@ Extensions read_extensions(std::string_view text) {
       if (base::iequals(keyword, extension_names[i])) found.add(static_cast<Extension>(i));
     }
     std::uint64_t number = 0;
-    if (base::iequals(keyword, "SIZE") && base::parse_number(base::trim(line), number)) found.max_size = number;
+    if (base::iequals(keyword, "SIZE") && base::parse_number(base::trim(line), number))
+      found.max_size = number;
     if (!base::iequals(keyword, "LIMITS")) continue;
     while (!line.empty()) {
       auto value = base::split_off(line, ' ');
@@ -75,7 +76,8 @@ ClientSession::Action ClientSession::transact(const Envelope& envelope) {
   if (!extensions_.has(Extension::pipelining)) return Action::read;
   for (const auto& recipient : envelope.recipients) append_rcpt(output_, recipient, extensions_);
   rcpts_sent_ = envelope.recipients.size();
-  // With several recipients DATA waits until all have been taken: a message for some of them can't be answered.
+  // With several recipients DATA waits until all have been taken: a message for some of them can't be
+  // answered.
   if (rcpts_sent_ == 1) {
     output_.append("DATA\r\n");
     data_sent_ = true;
@@ -129,7 +131,8 @@ ClientSession::Action ClientSession::take(BackendReply reply) {
       return Action::ready;
     case State::starttls:
       if (reply.code == 220) return Action::start_tls;
-      if (tls_ == ClientTls::required) return fail("the server refused STARTTLS: " + base::printable(reply.line()));
+      if (tls_ == ClientTls::required)
+        return fail("the server refused STARTTLS: " + base::printable(reply.line()));
       state_ = State::idle;
       return Action::ready;
     case State::mail:
@@ -164,7 +167,8 @@ ClientSession::Action ClientSession::take(BackendReply reply) {
 
 ClientSession::Action ClientSession::take_ehlo(const BackendReply& reply) {
   if (!reply.positive()) {
-    if (closing_ || tls_ == ClientTls::required) return fail("the server refused EHLO: " + base::printable(reply.line()));
+    if (closing_ || tls_ == ClientTls::required)
+      return fail("the server refused EHLO: " + base::printable(reply.line()));
     output_.append("HELO ").append(hostname_).append("\r\n");
     state_ = State::helo;
     return Action::read;
@@ -176,7 +180,8 @@ ClientSession::Action ClientSession::take_ehlo(const BackendReply& reply) {
       state_ = State::starttls;
       return Action::read;
     }
-    if (tls_ == ClientTls::required) return fail("the server does not offer STARTTLS, which this route requires");
+    if (tls_ == ClientTls::required)
+      return fail("the server does not offer STARTTLS, which this route requires");
   }
   state_ = State::idle;
   return Action::ready;
@@ -193,8 +198,8 @@ ClientSession::Action ClientSession::take_rcpt(BackendReply reply) {
 }
 
 bool ClientSession::all_accepted() const {
-  return replies_.mail->positive() &&
-         std::all_of(replies_.rcpts.begin(), replies_.rcpts.end(), [](const BackendReply& r) { return r.positive(); });
+  return replies_.mail->positive() && std::all_of(replies_.rcpts.begin(), replies_.rcpts.end(),
+                                                  [](const BackendReply& r) { return r.positive(); });
 }
 
 ClientSession::Action ClientSession::after_recipients() {

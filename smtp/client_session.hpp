@@ -4,8 +4,8 @@
 //   transact(envelope)      -> read ... body, then body_sent() -> read ... done
 //   quit()                  -> write output(), then close without waiting
 //
-// output() is to be written before each read. After a transaction that did not end in 2xx to the dot, RSET goes
-// out in front of the next one, so that the sender need not wait for it.
+// output() is to be written before each read. After a transaction that did not end in 2xx to the dot, RSET
+// goes out in front of the next one, so that the sender need not wait for it.
 #pragma once
 
 #include <optional>
@@ -83,14 +83,17 @@ class ClientSession {
 
  private:
   enum class State : std::uint8_t {
-    idle,      ///< ready for a transaction
-    banner, ehlo, helo, starttls,
-    mail,      ///< MAIL sent, alone or with RCPTs behind it
-    rcpt,      ///< waiting for the answers to RCPT
-    data,      ///< DATA sent
-    sending,   ///< 354 came
-    dot,       ///< waiting for the answer to the message
-    rset,      ///< RSET sent in front of a transaction
+    idle,  ///< ready for a transaction
+    banner,
+    ehlo,
+    helo,
+    starttls,
+    mail,     ///< MAIL sent, alone or with RCPTs behind it
+    rcpt,     ///< waiting for the answers to RCPT
+    data,     ///< DATA sent
+    sending,  ///< 354 came
+    dot,      ///< waiting for the answer to the message
+    rset,     ///< RSET sent in front of a transaction
     closed,
   };
   Action take(BackendReply reply);

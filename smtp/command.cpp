@@ -13,15 +13,20 @@ struct VerbName {
 };
 
 constexpr std::array verbs{
-    VerbName{"MAIL", Verb::mail},        VerbName{"RCPT", Verb::rcpt},         VerbName{"DATA", Verb::data},
-    VerbName{"BDAT", Verb::bdat},        VerbName{"EHLO", Verb::ehlo},         VerbName{"HELO", Verb::helo},
-    VerbName{"QUIT", Verb::quit},        VerbName{"RSET", Verb::rset},         VerbName{"NOOP", Verb::noop},
-    VerbName{"STARTTLS", Verb::starttls}, VerbName{"VRFY", Verb::vrfy},        VerbName{"HELP", Verb::help},
-    VerbName{"EXPN", Verb::not_offered}, VerbName{"TURN", Verb::not_offered},  VerbName{"ETRN", Verb::not_offered},
-    VerbName{"ATRN", Verb::not_offered}, VerbName{"SEND", Verb::not_offered},  VerbName{"SOML", Verb::not_offered},
-    VerbName{"SAML", Verb::not_offered}, VerbName{"AUTH", Verb::auth},         VerbName{"GET", Verb::foreign},
-    VerbName{"POST", Verb::foreign},     VerbName{"CONNECT", Verb::foreign},   VerbName{"HEAD", Verb::foreign},
-    VerbName{"PUT", Verb::foreign},      VerbName{"OPTIONS", Verb::foreign},   VerbName{"PROXY", Verb::proxy},
+    VerbName{"MAIL", Verb::mail},        VerbName{"RCPT", Verb::rcpt},
+    VerbName{"DATA", Verb::data},        VerbName{"BDAT", Verb::bdat},
+    VerbName{"EHLO", Verb::ehlo},        VerbName{"HELO", Verb::helo},
+    VerbName{"QUIT", Verb::quit},        VerbName{"RSET", Verb::rset},
+    VerbName{"NOOP", Verb::noop},        VerbName{"STARTTLS", Verb::starttls},
+    VerbName{"VRFY", Verb::vrfy},        VerbName{"HELP", Verb::help},
+    VerbName{"EXPN", Verb::not_offered}, VerbName{"TURN", Verb::not_offered},
+    VerbName{"ETRN", Verb::not_offered}, VerbName{"ATRN", Verb::not_offered},
+    VerbName{"SEND", Verb::not_offered}, VerbName{"SOML", Verb::not_offered},
+    VerbName{"SAML", Verb::not_offered}, VerbName{"AUTH", Verb::auth},
+    VerbName{"GET", Verb::foreign},      VerbName{"POST", Verb::foreign},
+    VerbName{"CONNECT", Verb::foreign},  VerbName{"HEAD", Verb::foreign},
+    VerbName{"PUT", Verb::foreign},      VerbName{"OPTIONS", Verb::foreign},
+    VerbName{"PROXY", Verb::proxy},
 };
 
 /// Takes "FROM:" or "TO:" off the front.
@@ -32,7 +37,8 @@ bool take_prefix(std::string_view& argument, std::string_view prefix) {
 }
 
 bool is_esmtp_value(std::string_view value) {
-  return !value.empty() && std::all_of(value.begin(), value.end(), [](char c) { return !base::is_control(c) && c != ' ' && c != '='; });
+  return !value.empty() && std::all_of(value.begin(), value.end(),
+                                       [](char c) { return !base::is_control(c) && c != ' ' && c != '='; });
 }
 
 /// Walks "KEY=VALUE KEY ..."; `take` says Say::mail_ok for what it took, else what is wrong.
@@ -49,7 +55,8 @@ std::optional<Reply> parse_parameters(std::string_view text, Take take) {
   return std::nullopt;
 }
 
-Say take_mail_parameter(MailParameters& p, const Extensions& offered, std::string_view key, std::string_view value, bool assigned) {
+Say take_mail_parameter(MailParameters& p, const Extensions& offered, std::string_view key,
+                        std::string_view value, bool assigned) {
   if (base::iequals(key, "SIZE")) {
     std::uint64_t size = 0;
     if (p.size || !base::parse_number(value, size)) return Say::bad_parameter;
@@ -70,7 +77,9 @@ Say take_mail_parameter(MailParameters& p, const Extensions& offered, std::strin
     return Say::mail_ok;
   }
   if (offered.has(Extension::dsn) && (base::iequals(key, "RET") || base::iequals(key, "ENVID"))) {
-    if (!assigned || (base::iequals(key, "RET") && !base::iequals(value, "FULL") && !base::iequals(value, "HDRS"))) return Say::bad_parameter;
+    if (!assigned ||
+        (base::iequals(key, "RET") && !base::iequals(value, "FULL") && !base::iequals(value, "HDRS")))
+      return Say::bad_parameter;
     if (!base::is_ascii(value) || value.size() > 100) return Say::bad_parameter;
     p.dsn.append(" ").append(base::to_upper(key)).append("=").append(value);
     return Say::mail_ok;
@@ -82,15 +91,19 @@ bool is_notify(std::string_view value) {
   if (base::iequals(value, "NEVER")) return true;
   while (!value.empty()) {
     const auto word = base::split_off(value, ',');
-    if (!base::iequals(word, "SUCCESS") && !base::iequals(word, "FAILURE") && !base::iequals(word, "DELAY")) return false;
+    if (!base::iequals(word, "SUCCESS") && !base::iequals(word, "FAILURE") && !base::iequals(word, "DELAY"))
+      return false;
   }
   return true;
 }
 
-Say take_rcpt_parameter(RcptCommand& command, const Extensions& offered, std::string_view key, std::string_view value, bool assigned) {
+Say take_rcpt_parameter(RcptCommand& command, const Extensions& offered, std::string_view key,
+                        std::string_view value, bool assigned) {
   const bool notify = base::iequals(key, "NOTIFY");
-  if (!offered.has(Extension::dsn) || (!notify && !base::iequals(key, "ORCPT"))) return Say::unknown_parameter;
-  if (!assigned || (notify && !is_notify(value)) || (!notify && value.find(';') == std::string_view::npos)) return Say::bad_parameter;
+  if (!offered.has(Extension::dsn) || (!notify && !base::iequals(key, "ORCPT")))
+    return Say::unknown_parameter;
+  if (!assigned || (notify && !is_notify(value)) || (!notify && value.find(';') == std::string_view::npos))
+    return Say::bad_parameter;
   if (!base::is_ascii(value) || value.size() > 500) return Say::bad_parameter;
   command.dsn.append(" ").append(base::to_upper(key)).append("=").append(value);
   return Say::mail_ok;
@@ -135,12 +148,15 @@ Parsed<MailCommand> parse_mail(std::string_view argument, const Extensions& offe
   }
   auto& [path, parameters] = parsed.value;
   path = mail::parse_path(argument);
-  parsed.refusal = refuse_path(path, {Say::bad_reverse_path, Say::bad_reverse_domain, Say::reverse_path_too_long});
+  parsed.refusal =
+      refuse_path(path, {Say::bad_reverse_path, Say::bad_reverse_domain, Say::reverse_path_too_long});
   if (parsed.refusal) return parsed;
-  parsed.refusal = parse_parameters(path.rest, [&](std::string_view key, std::string_view value, bool assigned) {
-    return take_mail_parameter(parameters, offered, key, value, assigned);
-  });
-  if (!parsed.refusal && path.mailbox.non_ascii() && !parameters.smtputf8) parsed.refusal = reply(Say::needs_smtputf8);
+  parsed.refusal =
+      parse_parameters(path.rest, [&](std::string_view key, std::string_view value, bool assigned) {
+        return take_mail_parameter(parameters, offered, key, value, assigned);
+      });
+  if (!parsed.refusal && path.mailbox.non_ascii() && !parameters.smtputf8)
+    parsed.refusal = reply(Say::needs_smtputf8);
   return parsed;
 }
 
@@ -152,12 +168,15 @@ Parsed<RcptCommand> parse_rcpt(std::string_view argument, const Extensions& offe
   }
   auto& path = parsed.value.path;
   path = mail::parse_path(argument);
-  parsed.refusal = path.null ? reply(Say::bad_forward_path)
-                             : refuse_path(path, {Say::bad_forward_path, Say::bad_forward_domain, Say::forward_path_too_long});
+  parsed.refusal =
+      path.null
+          ? reply(Say::bad_forward_path)
+          : refuse_path(path, {Say::bad_forward_path, Say::bad_forward_domain, Say::forward_path_too_long});
   if (parsed.refusal) return parsed;
-  parsed.refusal = parse_parameters(path.rest, [&](std::string_view key, std::string_view value, bool assigned) {
-    return take_rcpt_parameter(parsed.value, offered, key, value, assigned);
-  });
+  parsed.refusal =
+      parse_parameters(path.rest, [&](std::string_view key, std::string_view value, bool assigned) {
+        return take_rcpt_parameter(parsed.value, offered, key, value, assigned);
+      });
   if (!parsed.refusal && path.mailbox.non_ascii() && !smtputf8) parsed.refusal = reply(Say::needs_smtputf8);
   return parsed;
 }
@@ -167,7 +186,8 @@ Parsed<BdatCommand> parse_bdat(std::string_view argument) {
   auto size = base::split_off(argument, ' ');
   const auto last = base::trim(argument);
   parsed.value.last = base::iequals(last, "LAST");
-  if (!base::parse_number(size, parsed.value.size) || parsed.value.size > INT64_MAX || (!last.empty() && !parsed.value.last)) {
+  if (!base::parse_number(size, parsed.value.size) || parsed.value.size > INT64_MAX ||
+      (!last.empty() && !parsed.value.last)) {
     parsed.refusal = reply(Say::bad_arguments, {"BDAT"});
   }
   return parsed;
@@ -175,8 +195,9 @@ Parsed<BdatCommand> parse_bdat(std::string_view argument) {
 
 bool valid_helo(std::string_view argument) {
   const auto name = argument.substr(0, argument.find(' '));
-  return !name.empty() && name.size() <= 255 &&
-         std::none_of(name.begin(), name.end(), [](char c) { return base::is_control(c) || base::is_high(c); });
+  return !name.empty() && name.size() <= 255 && std::none_of(name.begin(), name.end(), [](char c) {
+    return base::is_control(c) || base::is_high(c);
+  });
 }
 
 }  // namespace gatepost::smtp

@@ -14,11 +14,22 @@
 namespace gatepost::smtp {
 
 enum class Verb : std::uint8_t {
-  helo, ehlo, mail, rcpt, data, bdat, rset, noop, vrfy, help, quit, starttls,
+  helo,
+  ehlo,
+  mail,
+  rcpt,
+  data,
+  bdat,
+  rset,
+  noop,
+  vrfy,
+  help,
+  quit,
+  starttls,
   not_offered,  ///< EXPN, TURN and other commands that exist, but not here
   auth,
-  foreign,      ///< another protocol's first line: GET, POST, CONNECT ...
-  proxy,        ///< a PROXY header where none belongs
+  foreign,  ///< another protocol's first line: GET, POST, CONNECT ...
+  proxy,    ///< a PROXY header where none belongs
   unknown,
 };
 
@@ -68,8 +79,8 @@ Parsed<MailCommand> parse_mail(std::string_view argument, const Extensions& offe
 /// `smtputf8`: MAIL had it.
 Parsed<RcptCommand> parse_rcpt(std::string_view argument, const Extensions& offered, bool smtputf8);
 Parsed<BdatCommand> parse_bdat(std::string_view argument);
-/// HELO's and EHLO's argument: a domain or address literal, nothing printed that is not ASCII. Spaces and what
-/// follows them are ignored, underscores and other oddities are left to the checks.
+/// HELO's and EHLO's argument: a domain or address literal, nothing printed that is not ASCII. Spaces and
+/// what follows them are ignored, underscores and other oddities are left to the checks.
 bool valid_helo(std::string_view argument);
 
 }  // namespace gatepost::smtp

@@ -11,7 +11,8 @@ bool DataReader::feed(state::Body& body, std::size_t bytes, std::string& rest) {
   std::size_t at = 0;
   while (at < bytes) {
     if (!clean()) {  // what the last read or the last dot left open is settled byte by byte
-      const bool odd = state_ == State::bare_start || fresh[at] == '\0' || (state_ == State::dot && fresh[at] == '\n');
+      const bool odd =
+          state_ == State::bare_start || fresh[at] == '\0' || (state_ == State::dot && fresh[at] == '\n');
       if (odd) return feed_dirty(body, fresh.subspan(at), rest);
       if (put_stored(body, fresh[at++])) {
         rest.append(fresh.data() + at, bytes - at);
@@ -39,7 +40,8 @@ bool DataReader::feed(state::Body& body, std::size_t bytes, std::string& rest) {
   return false;
 }
 
-/// One byte that follows a stored CR, dot or dot CR and already stands at the body's space. True: end of data.
+/// One byte that follows a stored CR, dot or dot CR and already stands at the body's space. True: end of
+/// data.
 bool DataReader::put_stored(state::Body& body, char c) {
   switch (state_) {
     case State::cr:
@@ -72,7 +74,8 @@ bool DataReader::put_stored(state::Body& body, char c) {
   return false;
 }
 
-/// The rest of a read that is not clean: rewritten byte by byte, since it may grow over what is still to be read.
+/// The rest of a read that is not clean: rewritten byte by byte, since it may grow over what is still to be
+/// read.
 bool DataReader::feed_dirty(state::Body& body, std::span<const char> fresh, std::string& rest) {
   const std::string copy(fresh.data(), fresh.size());
   for (std::size_t i = 0; i < copy.size(); ++i) {

@@ -1,5 +1,5 @@
-// Reads message content as DATA (RFC 5321 4.5.2) or as BDAT chunks (RFC 3030) into a Body, in place: finds the
-// end of data, notes dots, and turns what is not CRLF text into CRLF text.
+// Reads message content as DATA (RFC 5321 4.5.2) or as BDAT chunks (RFC 3030) into a Body, in place: finds
+// the end of data, notes dots, and turns what is not CRLF text into CRLF text.
 //
 // Only CRLF.CRLF ends data. Bare LF becomes CRLF, bare CR becomes a space; a line that begins after a bare LF
 // is content, so its leading dot is stuffed; a line of a single dot that ends in a bare LF is content too.
@@ -22,8 +22,8 @@ struct ContentFlaws {
 /// One message's DATA, from behind the 354 to CRLF.CRLF.
 class DataReader {
  public:
-  /// Takes the first `bytes` of body.space(), which the caller has filled. True: that was the end of data; what came
-  /// behind it, the next commands, is appended to `rest`.
+  /// Takes the first `bytes` of body.space(), which the caller has filled. True: that was the end of data;
+  /// what came behind it, the next commands, is appended to `rest`.
   bool feed(state::Body& body, std::size_t bytes, std::string& rest);
   const ContentFlaws& flaws() const { return flaws_; }
 

@@ -7,10 +7,21 @@
 
 namespace gatepost::smtp {
 
-enum class Extension : std::uint8_t { pipelining, size, eight_bit_mime, smtputf8, enhanced_status_codes, chunking, starttls, limits, dsn };
+enum class Extension : std::uint8_t {
+  pipelining,
+  size,
+  eight_bit_mime,
+  smtputf8,
+  enhanced_status_codes,
+  chunking,
+  starttls,
+  limits,
+  dsn
+};
 
 inline constexpr std::array<std::string_view, 9> extension_names{
-    "PIPELINING", "SIZE", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES", "CHUNKING", "STARTTLS", "LIMITS", "DSN"};
+    "PIPELINING", "SIZE",     "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES",
+    "CHUNKING",   "STARTTLS", "LIMITS",   "DSN"};
 
 /// A set of extensions and the parameters that two of them carry.
 class Extensions {
@@ -26,8 +37,8 @@ class Extensions {
     return *this;
   }
 
-  std::uint64_t max_size = 0;   ///< SIZE; 0: no limit was named
-  std::uint32_t rcpt_max = 0;   ///< LIMITS RCPTMAX (RFC 9422); 0: none was named
+  std::uint64_t max_size = 0;  ///< SIZE; 0: no limit was named
+  std::uint32_t rcpt_max = 0;  ///< LIMITS RCPTMAX (RFC 9422); 0: none was named
 
   constexpr bool operator==(const Extensions&) const = default;
 

@@ -19,17 +19,17 @@ namespace gatepost::smtp {
 
 struct ConnectFacts {
   base::SessionId id;
-  base::Endpoint client;               ///< the real one, if a load balancer told
-  base::Endpoint local;                ///< where the client connected to
-  std::optional<base::Endpoint> via;   ///< the load balancer
+  base::Endpoint client;              ///< the real one, if a load balancer told
+  base::Endpoint local;               ///< where the client connected to
+  std::optional<base::Endpoint> via;  ///< the load balancer
   base::WallTime connected_at;
-  bool early_talk = false;             ///< bytes came before the banner
+  bool early_talk = false;  ///< bytes came before the banner
 };
 
 struct HeloFacts {
   const ConnectFacts& connect;
-  std::string name;           ///< as said, untrusted
-  bool extended = false;      ///< EHLO
+  std::string name;       ///< as said, untrusted
+  bool extended = false;  ///< EHLO
   bool tls = false;
   std::string_view tls_version;
   std::string_view tls_cipher;

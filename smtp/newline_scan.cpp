@@ -26,14 +26,16 @@ std::uint64_t equal(const __m128i (&v)[4], char c) {
   const __m128i wanted = _mm_set1_epi8(c);
   std::uint64_t mask = 0;
   for (int i = 3; i >= 0; --i) {
-    mask = mask << 16 | static_cast<std::uint64_t>(static_cast<unsigned>(_mm_movemask_epi8(_mm_cmpeq_epi8(v[i], wanted))));
+    mask = mask << 16 |
+           static_cast<std::uint64_t>(static_cast<unsigned>(_mm_movemask_epi8(_mm_cmpeq_epi8(v[i], wanted))));
   }
   return mask;
 }
 
 Masks masks_of(const char* p) {
   __m128i v[4];
-  for (int i = 0; i < 4; ++i) v[i] = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p + std::ptrdiff_t{16} * i));
+  for (int i = 0; i < 4; ++i)
+    v[i] = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p + std::ptrdiff_t{16} * i));
   return {equal(v, '\r'), equal(v, '\n'), equal(v, '\0'), equal(v, '.')};
 }
 #else

@@ -19,8 +19,8 @@ struct ScanResult {
   std::size_t at;  ///< where
 };
 
-/// Scans `input` from `from`. `line_start`: input[from] begins a line. The byte before `from` is not a CR that
-/// waits for its LF.
+/// Scans `input` from `from`. `line_start`: input[from] begins a line. The byte before `from` is not a CR
+/// that waits for its LF.
 ScanResult scan_lines(std::span<const char> input, std::size_t from, bool line_start);
 
 }  // namespace gatepost::smtp

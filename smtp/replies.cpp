@@ -9,6 +9,7 @@ namespace {
 
 constexpr Enhanced none{};
 
+// clang-format off
 constexpr std::array texts{
     Text{Say::banner, "ok.banner", 220, none, "{} ESMTP Gatepost"},
     Text{Say::helo, "ok.helo", 250, none, "{}"},
@@ -97,12 +98,17 @@ constexpr std::array texts{
     Text{Say::backend_deferred, "relay.deferred", 451, none, "the mail server behind this one said: {}"},
     Text{Say::relay_failed, "relay.failed", 451, {4, 3, 0}, "the message could not be handed on; please try again later"},
 };
+// clang-format on
 
 }  // namespace
 
-std::span<const Text> all_texts() { return texts; }
+std::span<const Text> all_texts() {
+  return texts;
+}
 
-const Text& text_of(Say say) { return texts[static_cast<std::size_t>(say)]; }
+const Text& text_of(Say say) {
+  return texts[static_cast<std::size_t>(say)];
+}
 
 Reply reply(Say say, std::initializer_list<std::string_view> arguments) {
   const auto& text = text_of(say);

@@ -10,6 +10,7 @@
 namespace gatepost::smtp {
 
 /// One enumerator per text.
+// clang-format off
 enum class Say : std::uint8_t {
   // Going on
   banner, helo, mail_ok, rcpt_ok, data_go, chunk_ok, delivered, discarded, reset, noop, vrfy, help, starttls_go, bye,
@@ -30,13 +31,14 @@ enum class Say : std::uint8_t {
   backend_down, backend_lost, backend_timeout, outcome_unknown, split_recipients, suspects_noted, capability_lost,
   backend_refused, backend_deferred, relay_failed,
 };
+// clang-format on
 
 struct Text {
   Say say;
-  std::string_view token;     ///< in logs and metrics: "rcpt.unknown"
+  std::string_view token;  ///< in logs and metrics: "rcpt.unknown"
   std::uint16_t code;
   Enhanced enhanced;
-  std::string_view text;      ///< {} stands for an argument
+  std::string_view text;  ///< {} stands for an argument
 };
 
 /// The whole table, in the order of Say.

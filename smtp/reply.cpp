@@ -28,7 +28,8 @@ std::size_t break_at(std::string_view text, std::size_t room) {
   if (text.size() <= room) return text.size();
   const auto space = text.substr(0, room).rfind(' ');
   if (space != std::string_view::npos && space > 0) return space;
-  while (room > 1 && (static_cast<unsigned char>(text[room]) & 0xC0U) == 0x80U) --room;  // not within a UTF-8 character
+  while (room > 1 && (static_cast<unsigned char>(text[room]) & 0xC0U) == 0x80U)
+    --room;  // not within a UTF-8 character
   return room;
 }
 
@@ -46,13 +47,19 @@ std::optional<Enhanced> Enhanced::parse(std::string_view text) {
   std::uint64_t detail = 0;
   const auto first = base::split_off(text, '.');
   const auto second = base::split_off(text, '.');
-  if (!base::parse_number(first, klass) || !base::parse_number(second, subject) || !base::parse_number(text, detail)) return std::nullopt;
+  if (!base::parse_number(first, klass) || !base::parse_number(second, subject) ||
+      !base::parse_number(text, detail))
+    return std::nullopt;
   if ((klass != 2 && klass != 4 && klass != 5) || subject > 999 || detail > 999) return std::nullopt;
-  return Enhanced{static_cast<std::uint8_t>(klass), static_cast<std::uint16_t>(subject), static_cast<std::uint16_t>(detail)};
+  return Enhanced{static_cast<std::uint8_t>(klass), static_cast<std::uint16_t>(subject),
+                  static_cast<std::uint16_t>(detail)};
 }
 
 Reply::Reply(std::uint16_t code, Enhanced enhanced, std::string_view token, std::string text)
-    : code_(code < 200 || code > 599 ? 451 : code), enhanced_(enhanced), token_(token), text_(std::move(text)) {
+    : code_(code < 200 || code > 599 ? 451 : code),
+      enhanced_(enhanced),
+      token_(token),
+      text_(std::move(text)) {
   const auto klass = static_cast<std::uint8_t>(code_ / 100);
   if (klass == 3) enhanced_ = {};
   if (enhanced_.present()) enhanced_.klass = klass;

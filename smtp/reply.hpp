@@ -24,7 +24,8 @@ struct Enhanced {
 /// line of printable ASCII (or UTF-8 that the caller vouches for), wrapped when written.
 class Reply {
  public:
-  /// `token` names the reason in logs, metrics and docs/replies.md; it must be a literal or live as long as the program.
+  /// `token` names the reason in logs, metrics and docs/replies.md; it must be a literal or live as long as
+  /// the program.
   Reply(std::uint16_t code, Enhanced enhanced, std::string_view token, std::string text);
 
   std::uint16_t code() const { return code_; }

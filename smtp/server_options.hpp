@@ -36,8 +36,12 @@ template <>
 struct TextForm<smtp::BareNewline> {
   static constexpr std::array<std::string_view, 2> names{"normalize", "reject"};
   static constexpr std::string_view form = "\"normalize\" or \"reject\"";
-  static std::string parse(std::string_view in, smtp::BareNewline& value) { return parse_choice(in, value, names); }
-  static std::string print(const smtp::BareNewline& value) { return std::string(names[static_cast<std::size_t>(value)]); }
+  static std::string parse(std::string_view in, smtp::BareNewline& value) {
+    return parse_choice(in, value, names);
+  }
+  static std::string print(const smtp::BareNewline& value) {
+    return std::string(names[static_cast<std::size_t>(value)]);
+  }
 };
 
 }  // namespace gatepost::base

@@ -20,7 +20,8 @@ bool is_clean(std::string_view line) {
 }  // namespace
 
 ServerSession::ServerSession(const Settings& settings, ServerHost& host, ConnectFacts facts)
-    : settings_(settings), host_(host), connect_(std::move(facts)), helo_{connect_, {}, false, false, {}, {}, 0} {}
+    : settings_(settings), host_(host), connect_(std::move(facts)), helo_{connect_, {}, false, false,
+                                                                          {},       {}, 0} {}
 
 void ServerSession::note_proxy(const base::Endpoint& client, const base::Endpoint& local) {
   connect_.via = connect_.client;
@@ -30,7 +31,8 @@ void ServerSession::note_proxy(const base::Endpoint& client, const base::Endpoin
 
 Step ServerSession::consulted(Decision decision) {
   if (decision.act == Decision::Act::drop) {
-    const auto subject = state_ == State::open && transaction_ ? transaction_->candidate.mailbox.text() : std::string();
+    const auto subject =
+        state_ == State::open && transaction_ ? transaction_->candidate.mailbox.text() : std::string();
     refuse(*decision.reply, subject);
     end_transaction(decision.reply->permanent() ? Ending::refused : Ending::deferred, decision.reply);
     state_ = State::closed;
@@ -43,7 +45,8 @@ Step ServerSession::consulted(Decision decision) {
       state_ = State::greeted;
       return go_on();
     case State::greeted:
-    case State::ready: return transaction_ ? mail_decided(std::move(decision)) : helo_decided(std::move(decision));
+    case State::ready:
+      return transaction_ ? mail_decided(std::move(decision)) : helo_decided(std::move(decision));
     case State::open: return rcpt_decided(std::move(decision));
     default: return message_decided(std::move(decision));
   }
@@ -125,7 +128,8 @@ Step ServerSession::helo_decided(Decision decision) {
 
 Step ServerSession::run_mail(const CommandLine& line) {
   mail_refusal_.reset();
-  if (totals_.transactions >= static_cast<unsigned>(settings_.options.max_messages)) return close(reply(Say::too_many_messages));
+  if (totals_.transactions >= static_cast<unsigned>(settings_.options.max_messages))
+    return close(reply(Say::too_many_messages));
   auto parsed = parse_mail(line.argument, offered_);
   if (parsed.refusal) return error(*parsed.refusal, line.argument);
   auto& [path, parameters] = parsed.value;
@@ -139,7 +143,8 @@ Step ServerSession::run_mail(const CommandLine& line) {
   record.eight_bit = transaction_->facts.parameters.body == BodyType::eight_bit_mime;
   record.smtputf8 = transaction_->facts.parameters.smtputf8;
   const auto& size = transaction_->facts.parameters.size;
-  if (size && *size > size_limit()) return mail_decided(Decision::refuse(reply(Say::message_too_big, {std::to_string(size_limit())})));
+  if (size && *size > size_limit())
+    return mail_decided(Decision::refuse(reply(Say::message_too_big, {std::to_string(size_limit())})));
   if (!host_.has_room()) return mail_decided(Decision::refuse(reply(Say::no_memory)));
   return {Action::consult, Stage::mail};
 }
@@ -336,7 +341,8 @@ void ServerSession::inspect(std::uint64_t from) {
     const auto limit = settings_.options.max_header_size.bytes;
     if (t.header.size() > limit) refuse_message(reply(Say::header_too_big, {std::to_string(limit)}));
   }
-  if (t.body->content_size() > size_limit()) refuse_message(reply(Say::message_too_big, {std::to_string(size_limit())}));
+  if (t.body->content_size() > size_limit())
+    refuse_message(reply(Say::message_too_big, {std::to_string(size_limit())}));
 }
 
 /// The first reason stays; the content is of no use any more.
@@ -346,7 +352,9 @@ void ServerSession::refuse_message(Reply why) {
   if (transaction_->body) transaction_->body->forget();
 }
 
-void ServerSession::storage_failed() { refuse_message(reply(Say::no_memory)); }
+void ServerSession::storage_failed() {
+  refuse_message(reply(Say::no_memory));
+}
 
 /// What can only be said of the whole.
 void ServerSession::judge_content() {
@@ -356,7 +364,8 @@ void ServerSession::judge_content() {
   if (settings_.options.bare_newline == BareNewline::reject && (found.bare_cr > 0 || found.bare_lf > 0)) {
     refuse_message(reply(Say::bare_newline));
   }
-  if (transaction_->header.received() > max_received) refuse_message(reply(Say::too_many_received, {std::to_string(max_received)}));
+  if (transaction_->header.received() > max_received)
+    refuse_message(reply(Say::too_many_received, {std::to_string(max_received)}));
 }
 
 const ContentFlaws& ServerSession::flaws() const {
@@ -380,7 +389,8 @@ Step ServerSession::message_complete() {
 
 Step ServerSession::chunk_complete() {
   const auto chunk = std::move(chunk_);
-  if (chunk->refusal) return chunk->mistake ? error(*chunk->refusal, "BDAT") : refuse(*chunk->refusal, "BDAT");
+  if (chunk->refusal)
+    return chunk->mistake ? error(*chunk->refusal, "BDAT") : refuse(*chunk->refusal, "BDAT");
   auto& t = *transaction_;
   if (chunk->last) {
     std::get<BdatReader>(t.reader).finish(*t.body);
@@ -446,7 +456,9 @@ Step ServerSession::tls_failed() {
   return {Action::close};
 }
 
-Step ServerSession::resumed() { return go_on(); }
+Step ServerSession::resumed() {
+  return go_on();
+}
 
 Step ServerSession::timed_out(Say why) {
   end_transaction(Ending::vanished, std::nullopt);
@@ -489,7 +501,8 @@ Step ServerSession::error(Reply reply, std::string_view subject) {
   host_.refused(stage(), reply, subject);
   if (totals_.errors >= settings_.options.hard_error_limit) return close(smtp::reply(Say::too_many_errors));
   say(std::move(reply));
-  if (totals_.errors > settings_.options.soft_error_limit) return {Action::pause, stage(), settings_.options.error_delay};
+  if (totals_.errors > settings_.options.soft_error_limit)
+    return {Action::pause, stage(), settings_.options.error_delay};
   return go_on();
 }
 

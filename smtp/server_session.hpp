@@ -152,7 +152,9 @@ class ServerSession {
   const ConnectFacts& connect_facts() const { return connect_; }
   const HeloFacts& helo_facts() const { return helo_; }
   const MailFacts& mail_facts() const { return transaction_->facts; }
-  RcptFacts rcpt_facts() const { return {transaction_->facts, transaction_->candidate.mailbox, transaction_->accepted}; }
+  RcptFacts rcpt_facts() const {
+    return {transaction_->facts, transaction_->candidate.mailbox, transaction_->accepted};
+  }
   DataFacts data_facts() const { return {transaction_->facts, transaction_->accepted, *transaction_->body}; }
   MessageFacts message_facts(const DataFacts& data) const { return {data, flaws()}; }
   /// The message to deliver; only while a deliver step is open, or while reading_body() for spilling.
@@ -169,12 +171,12 @@ class ServerSession {
   friend struct CommandTable;
 
   enum class State : std::uint8_t {
-    connected,  ///< before the banner
-    greeted,    ///< banner sent, no HELO yet (or again after STARTTLS)
-    ready,      ///< HELO said, no transaction
-    open,       ///< MAIL accepted
-    chunking,   ///< MAIL accepted and at least one BDAT taken
-    data,       ///< 354 said, reading to the dot
+    connected,        ///< before the banner
+    greeted,          ///< banner sent, no HELO yet (or again after STARTTLS)
+    ready,            ///< HELO said, no transaction
+    open,             ///< MAIL accepted
+    chunking,         ///< MAIL accepted and at least one BDAT taken
+    data,             ///< 354 said, reading to the dot
     judging_header,   ///< message complete, the data stage is asked
     judging_message,  ///< the message stage is asked
     delivering,       ///< its fate is not yet known
@@ -190,10 +192,10 @@ class ServerSession {
     std::optional<state::Body> body;
     std::variant<std::monostate, DataReader, BdatReader> reader;
     mail::HeaderScan header;
-    std::uint64_t received = 0;       ///< octets read so far
-    std::optional<Reply> verdict;     ///< why the message will be refused at its end
-    bool refused = false;             ///< a recipient got 5xx
-    bool deferred = false;            ///< a recipient got 4xx
+    std::uint64_t received = 0;    ///< octets read so far
+    std::optional<Reply> verdict;  ///< why the message will be refused at its end
+    bool refused = false;          ///< a recipient got 5xx
+    bool deferred = false;         ///< a recipient got 4xx
     TransactionRecord record;
   };
 

@@ -16,7 +16,10 @@ enum class Stage : std::uint8_t {
   message,  ///< the whole message is there
 };
 
-inline constexpr std::array<std::string_view, 6> stage_names{"connect", "helo", "mail", "rcpt", "data", "message"};
-constexpr std::string_view name_of(Stage stage) { return stage_names[static_cast<std::size_t>(stage)]; }
+inline constexpr std::array<std::string_view, 6> stage_names{"connect", "helo", "mail",
+                                                             "rcpt",    "data", "message"};
+constexpr std::string_view name_of(Stage stage) {
+  return stage_names[static_cast<std::size_t>(stage)];
+}
 
 }  // namespace gatepost::smtp

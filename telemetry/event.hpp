@@ -19,8 +19,11 @@ namespace gatepost::telemetry {
 enum class Level : std::uint8_t { info, warning, error };
 inline constexpr std::array<std::string_view, 3> level_names{"info", "warning", "error"};
 
-inline constexpr std::array<std::string_view, 6> ending_names{"delivered", "discarded", "refused", "deferred", "aborted", "vanished"};
-constexpr std::string_view name_of(smtp::Ending ending) { return ending_names[static_cast<std::size_t>(ending)]; }
+inline constexpr std::array<std::string_view, 6> ending_names{"delivered", "discarded", "refused",
+                                                              "deferred",  "aborted",   "vanished"};
+constexpr std::string_view name_of(smtp::Ending ending) {
+  return ending_names[static_cast<std::size_t>(ending)];
+}
 
 /// A transaction has ended. Every transaction ends in exactly one of these.
 struct TransactionEnded {
@@ -35,13 +38,14 @@ struct TransactionEnded {
   bool outcome_unknown = false;
   bool server_tls = false;
   bool spilled = false;
-  base::Millis duration{};         ///< since MAIL
-  base::Millis delivery{};         ///< since the message was complete
+  base::Millis duration{};  ///< since MAIL
+  base::Millis delivery{};  ///< since the message was complete
 };
 
 /// Why a session ended.
 enum class Close : std::uint8_t { quit, refused, timeout, vanished, shutdown, health_check };
-inline constexpr std::array<std::string_view, 6> close_names{"quit", "refused", "timeout", "vanished", "shutdown", "health_check"};
+inline constexpr std::array<std::string_view, 6> close_names{"quit",     "refused",  "timeout",
+                                                             "vanished", "shutdown", "health_check"};
 
 /// A session has ended. Every session ends in exactly one of these.
 struct SessionClosed {
@@ -69,7 +73,7 @@ struct Refused {
 struct Notice {
   base::WallTime time;
   Level level = Level::info;
-  std::string_view topic;   ///< "start", "reload", "backend", ...
+  std::string_view topic;  ///< "start", "reload", "backend", ...
   std::string_view text;
 };
 

@@ -24,18 +24,21 @@ enum class Verdict : std::uint8_t {
   unknown,   ///< the check could not find out; not a verdict
 };
 
-inline constexpr std::array<std::string_view, 9> verdict_names{"none", "allow", "score", "defer", "reject", "drop", "discard", "annotate", "unknown"};
-constexpr std::string_view name_of(Verdict verdict) { return verdict_names[static_cast<std::size_t>(verdict)]; }
+inline constexpr std::array<std::string_view, 9> verdict_names{
+    "none", "allow", "score", "defer", "reject", "drop", "discard", "annotate", "unknown"};
+constexpr std::string_view name_of(Verdict verdict) {
+  return verdict_names[static_cast<std::size_t>(verdict)];
+}
 
 struct Finding {
-  std::string_view check;    ///< the check's name
+  std::string_view check;  ///< the check's name
   smtp::Stage stage;
-  bool enforced = true;      ///< false: in observe mode, or exempt; did not count
+  bool enforced = true;  ///< false: in observe mode, or exempt; did not count
   Verdict verdict = Verdict::none;
-  std::string_view reason;   ///< stable token: "access.denied"
+  std::string_view reason;  ///< stable token: "access.denied"
   double score = 0;
-  std::string evidence;      ///< what it rests on, in words
-  std::string subject;       ///< the recipient concerned, if any
+  std::string evidence;  ///< what it rests on, in words
+  std::string subject;   ///< the recipient concerned, if any
 };
 
 }  // namespace gatepost::telemetry

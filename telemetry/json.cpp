@@ -47,7 +47,8 @@ void RecordWriter::key(std::string_view key) {
 
 void RecordWriter::field(std::string_view name, std::string_view value) {
   key(name);
-  const bool bare = form_ == Form::text && !value.empty() && is_plain(value) && value.find(' ') == std::string_view::npos;
+  const bool bare =
+      form_ == Form::text && !value.empty() && is_plain(value) && value.find(' ') == std::string_view::npos;
   if (bare) {
     out_.append(value);
   } else {
@@ -102,6 +103,8 @@ void RecordWriter::end_list() {
   first_ = false;
 }
 
-void RecordWriter::end() { out_ += form_ == Form::json ? "}\n" : "\n"; }
+void RecordWriter::end() {
+  out_ += form_ == Form::json ? "}\n" : "\n";
+}
 
 }  // namespace gatepost::telemetry

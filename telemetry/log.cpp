@@ -88,7 +88,8 @@ void Log::write_out(const std::string& lines) {
       pollfd ready{descriptor_, POLLOUT, 0};
       ::poll(&ready, 1, 1000);
     } else {
-      lost_ += static_cast<std::uint64_t>(std::count(lines.begin() + static_cast<std::ptrdiff_t>(written), lines.end(), '\n'));
+      lost_ += static_cast<std::uint64_t>(
+          std::count(lines.begin() + static_cast<std::ptrdiff_t>(written), lines.end(), '\n'));
       return;
     }
   }

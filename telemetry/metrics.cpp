@@ -12,6 +12,7 @@ namespace {
 
 using prometheus::MetricType;
 
+// clang-format off
 const std::vector<MetricDescription> descriptions{
     {"gatepost_build_info", "Version of the program; always 1.", MetricType::Gauge},
     {"gatepost_smtp_sessions_total", "SMTP sessions begun.", MetricType::Counter},
@@ -43,17 +44,22 @@ const std::vector<MetricDescription> descriptions{
     {"gatepost_backend_failures_total", "Failed connections to a backend, also within a message.", MetricType::Counter},
     {"gatepost_backend_messages_total", "Messages answered by a backend, by its answer.", MetricType::Counter},
 };
-
+// clang-format on
 
 }  // namespace
 
-std::vector<MetricDescription> metric_descriptions() { return descriptions; }
+std::vector<MetricDescription> metric_descriptions() {
+  return descriptions;
+}
 
 prometheus::ClientMetric& MetricsBuilder::metric(std::string_view name, Labels labels) {
-  auto family = std::find_if(families_.begin(), families_.end(), [name](const auto& f) { return f.name == name; });
+  auto family =
+      std::find_if(families_.begin(), families_.end(), [name](const auto& f) { return f.name == name; });
   if (family == families_.end()) {
-    const auto known = std::find_if(descriptions.begin(), descriptions.end(), [name](const auto& d) { return d.name == name; });
-    if (known == descriptions.end()) throw std::logic_error("metric without a description: " + std::string(name));
+    const auto known = std::find_if(descriptions.begin(), descriptions.end(),
+                                    [name](const auto& d) { return d.name == name; });
+    if (known == descriptions.end())
+      throw std::logic_error("metric without a description: " + std::string(name));
     families_.push_back({std::string(name), std::string(known->help), known->type, {}});
     family = std::prev(families_.end());
   }
@@ -91,14 +97,17 @@ std::vector<prometheus::MetricFamily> Metrics::Collect() const {
   b.add("gatepost_smtp_received_bytes_total", number(t.octets_in));
   b.add("gatepost_smtp_sent_bytes_total", number(t.octets_out));
   for (std::size_t i = 0; i < ending_names.size(); ++i) {
-    b.add("gatepost_transactions_total", number(t.transactions[i]), {{"ending", std::string(ending_names[i])}});
+    b.add("gatepost_transactions_total", number(t.transactions[i]),
+          {{"ending", std::string(ending_names[i])}});
   }
   b.add("gatepost_recipients_total", number(t.recipients_accepted), {{"verdict", "accepted"}});
   b.add("gatepost_recipients_total", number(t.recipients_refused), {{"verdict", "refused"}});
   b.add("gatepost_recipients_total", number(t.recipients_deferred), {{"verdict", "deferred"}});
   for (const auto& [reason, count] : t.reasons) {
     b.add("gatepost_refusals_total", number(count),
-          {{"stage", std::string(smtp::name_of(reason.stage))}, {"class", reason.permanent ? "5xx" : "4xx"}, {"reason", std::string(reason.token)}});
+          {{"stage", std::string(smtp::name_of(reason.stage))},
+           {"class", reason.permanent ? "5xx" : "4xx"},
+           {"reason", std::string(reason.token)}});
   }
   b.add("gatepost_bare_newline_messages_total", number(t.bare_newlines));
   b.add("gatepost_spilled_messages_total", number(t.spilled));
@@ -118,6 +127,8 @@ std::vector<prometheus::MetricFamily> Metrics::Collect() const {
   return b.take();
 }
 
-std::string Metrics::text() const { return prometheus::TextSerializer().Serialize(Collect()); }
+std::string Metrics::text() const {
+  return prometheus::TextSerializer().Serialize(Collect());
+}
 
 }  // namespace gatepost::telemetry

@@ -1,11 +1,11 @@
 // Metrics for Prometheus. No label ever holds an address, a sender or a recipient.
 #pragma once
 
-#include <functional>
-#include <prometheus/collectable.h>
 #include <prometheus/client_metric.h>
+#include <prometheus/collectable.h>
 #include <prometheus/metric_family.h>
 #include <prometheus/metric_type.h>
+#include <functional>
 #include <string>
 #include <vector>
 

@@ -12,7 +12,10 @@ void Recorder::take(const TransactionEnded& event) {
   const auto& record = event.record;
   transactions[static_cast<std::size_t>(record.ending)].add();
   for (const auto& recipient : record.recipients) {
-    (recipient.reply.positive() ? recipients_accepted : recipient.reply.permanent() ? recipients_refused : recipients_deferred).add();
+    (recipient.reply.positive()    ? recipients_accepted
+     : recipient.reply.permanent() ? recipients_refused
+                                   : recipients_deferred)
+        .add();
   }
   recipients_refused.add(record.recipients_unlisted);
   if (record.size > 0) message_size.observe(static_cast<double>(record.size));

@@ -18,7 +18,9 @@ namespace gatepost::telemetry {
 /// Written by one thread, read by others: no read-modify-write is needed.
 class Counter {
  public:
-  void add(std::uint64_t n = 1) { value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed); }
+  void add(std::uint64_t n = 1) {
+    value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
+  }
   std::uint64_t value() const { return value_.load(std::memory_order_relaxed); }
 
  private:
@@ -46,7 +48,8 @@ class Histogram {
   std::atomic<double> sum_{0};
 };
 
-inline constexpr std::array<double, 8> size_bounds{1024, 4096, 16384, 65536, 262144, 1048576, 8388608, 37748736};
+inline constexpr std::array<double, 8> size_bounds{1024,   4096,    16384,   65536,
+                                                   262144, 1048576, 8388608, 37748736};
 inline constexpr std::array<double, 10> time_bounds{0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 60, 300, 600};
 
 /// Why something was refused, and how hard.
@@ -92,8 +95,8 @@ class Recorder {
   Counter recipients_deferred;
   Counter octets_in;
   Counter octets_out;
-  Counter bare_newlines;   ///< messages that held some
-  Counter spilled;         ///< messages that went to disk
+  Counter bare_newlines;  ///< messages that held some
+  Counter spilled;        ///< messages that went to disk
   Counter outcome_unknown;
   Histogram<size_bounds.size()> message_size{size_bounds};
   Histogram<time_bounds.size()> delivery_time{time_bounds};

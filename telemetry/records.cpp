@@ -51,7 +51,9 @@ void write_content(RecordWriter& w, const smtp::TransactionRecord& record) {
   w.optional("bare_cr", record.flaws.bare_cr);
 }
 
-std::uint64_t ms(base::Millis duration) { return static_cast<std::uint64_t>(std::max<std::int64_t>(duration.count(), 0)); }
+std::uint64_t ms(base::Millis duration) {
+  return static_cast<std::uint64_t>(std::max<std::int64_t>(duration.count(), 0));
+}
 
 }  // namespace
 
@@ -69,8 +71,12 @@ void append_time(std::string& out, base::WallTime when) {
     std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &t);
   }
   const auto fraction = static_cast<int>(since % 1000);
-  const char tail[] = {'.', static_cast<char>('0' + fraction / 100), static_cast<char>('0' + fraction / 10 % 10),
-                       static_cast<char>('0' + fraction % 10), 'Z', '\0'};
+  const char tail[] = {'.',
+                       static_cast<char>('0' + fraction / 100),
+                       static_cast<char>('0' + fraction / 10 % 10),
+                       static_cast<char>('0' + fraction % 10),
+                       'Z',
+                       '\0'};
   out.append(text).append(tail);
 }
 

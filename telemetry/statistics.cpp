@@ -37,7 +37,8 @@ Totals Statistics::totals() const {
     sum.sessions_open += opened - closed;
     sum.sessions_tls += recorder->sessions_tls.value();
     sum.health_checks += recorder->health_checks.value();
-    for (std::size_t i = 0; i < sum.transactions.size(); ++i) sum.transactions[i] += recorder->transactions[i].value();
+    for (std::size_t i = 0; i < sum.transactions.size(); ++i)
+      sum.transactions[i] += recorder->transactions[i].value();
     sum.recipients_accepted += recorder->recipients_accepted.value();
     sum.recipients_refused += recorder->recipients_refused.value();
     sum.recipients_deferred += recorder->recipients_deferred.value();
@@ -63,7 +64,8 @@ std::vector<RecentRefusal> Statistics::recent() const {
     auto some = recorder->recent();
     all.insert(all.end(), std::make_move_iterator(some.begin()), std::make_move_iterator(some.end()));
   }
-  std::stable_sort(all.begin(), all.end(), [](const RecentRefusal& a, const RecentRefusal& b) { return a.time > b.time; });
+  std::stable_sort(all.begin(), all.end(),
+                   [](const RecentRefusal& a, const RecentRefusal& b) { return a.time > b.time; });
   if (all.size() > Recorder::recent_kept) all.resize(Recorder::recent_kept);
   return all;
 }

@@ -37,12 +37,14 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
       : stream_(std::move(socket)), router_(std::move(router)), limits_(limits), buffer_(2 * limits.header) {}
 
   void start(std::function<void()> done) override;
+  bool idle() const override { return idle_; }
   void close() override;
 
  private:
   net::Task<void> run();
   net::Task<bool> wait_for_request();
   net::Task<bool> serve_request();
+  net::Task<boost::system::error_code> read_head(Parser& parser);
   net::Task<bool> send(Response response, unsigned version, bool head, bool keep);
   net::Task<void> say_farewell();
   Response answer_to(const Parser& parser);
@@ -53,6 +55,7 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
   Limits limits_;
   beast::flat_buffer buffer_;
   bool served_ = false;  ///< one request at least
+  bool idle_ = false;
   bool closed_ = false;  ///< nothing may be asked of the router any more
 };
 
@@ -85,7 +88,9 @@ net::Task<bool> HttpConnection::wait_for_request() {
   if (buffer_.size() > 0) co_return true;
   stream_.expires_after(served_ ? limits_.idle : limits_.request);
   const auto room = buffer_.prepare(limits_.header / 4);
+  idle_ = true;
   const auto [error, size] = co_await stream_.async_read_some(room, as_result);
+  idle_ = false;
   buffer_.commit(size);
   co_return !error;
 }
@@ -96,7 +101,7 @@ net::Task<bool> HttpConnection::serve_request() {
   parser.header_limit(limits_.header);
   parser.body_limit(limits_.body);
   stream_.expires_after(limits_.request);
-  const auto [error, size] = co_await http::async_read_header(stream_, buffer_, parser, as_result);
+  const auto error = co_await read_head(parser);
   if (closed_) co_return false;
   if (error) {
     auto refusal = answer_to(error);
@@ -107,6 +112,18 @@ net::Task<bool> HttpConnection::serve_request() {
   const bool keep = head.keep_alive() && parser.is_done();
   auto response = answer_to(parser);
   co_return co_await send(std::move(response), head.version(), head.method() == http::verb::head, keep);
+}
+
+/// The parser's own limit holds for what comes at once, not for all fields together.
+net::Task<boost::system::error_code> HttpConnection::read_head(Parser& parser) {
+  std::size_t total = 0;
+  while (!parser.is_header_done()) {
+    const auto [error, size] = co_await http::async_read_some(stream_, buffer_, parser, as_result);
+    if (error) co_return error;
+    total += size;
+    if (total > limits_.header) co_return make_error_code(http::error::header_limit);
+  }
+  co_return boost::system::error_code{};
 }
 
 Response HttpConnection::answer_to(const Parser& parser) {

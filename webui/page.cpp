@@ -57,7 +57,11 @@ void write_header(Html& html, const Status& status) {
   write_moment(html, "since", status.started);
   write_moment(html, "configuration read", status.configured);
   write_moment(html, "page made", status.now);
-  html.raw("<div><dt>times are</dt><dd>UTC</dd></div>\n</dl>\n</header>\n");
+  html.raw(
+      "<div><dt>times are</dt><dd>UTC</dd></div>\n</dl>\n<nav aria-label=\"On this page\">"
+      "<a href=\"#refusals\">The last refusals</a> <a href=\"#reasons\">Stages and reasons</a> "
+      "<a href=\"#backends\">Backends</a> <a href=\"#certificates\">Certificates</a> "
+      "<a href=\"#directories\">Directories</a></nav>\n</header>\n");
 }
 
 void write_warnings(Html& html, const Status& status) {
@@ -81,14 +85,14 @@ void write_tiles(Html& html, const Status& status) {
   const auto ended = [&status](smtp::Ending how) {
     return status.last_hour.transactions[static_cast<std::size_t>(how)];
   };
-  const auto up =
-      std::count_if(status.backends.begin(), status.backends.end(), [](const auto& b) { return b.up; });
+  const auto up = std::count_if(status.backends.begin(), status.backends.end(),
+                                [](const auto& b) { return b.up && b.seen; });
   const bool all_up = static_cast<std::size_t>(up) == status.backends.size();
   html.raw("<dl class=\"tiles\" aria-label=\"At a glance\">\n");
   write_tile(html, "sessions open", status.since_start.sessions_open, "");
-  write_tile(html, "delivered, last hour", ended(smtp::Ending::delivered), "good");
-  write_tile(html, "refused, last hour", ended(smtp::Ending::refused), "refused");
-  write_tile(html, "deferred, last hour", ended(smtp::Ending::deferred), "deferred");
+  write_tile(html, "messages delivered, last hour", ended(smtp::Ending::delivered), "good");
+  write_tile(html, "messages refused, last hour", ended(smtp::Ending::refused), "refused");
+  write_tile(html, "messages deferred, last hour", ended(smtp::Ending::deferred), "deferred");
   html.raw("<div><dt>backends up</dt><dd class=\"").raw(all_up ? Markup("") : Markup("bad")).raw("\">");
   html.text(fmt::format("{} of {}", up, status.backends.size()))
       .raw("</dd></div>\n<div><dt>memory used</dt><dd>");
@@ -99,7 +103,7 @@ void write_footer(Html& html) {
   html.raw(
       "<footer>\n<p>This page reads itself again every 30 seconds. For programs: "
       "<a href=\"api/v1/status\">the same as JSON</a>, <a href=\"metrics\">metrics for Prometheus</a>, "
-      "<a href=\"readyz\">readiness</a>. The incident stands in the reply to the sender and in the log.</p>\n"
+      "<a href=\"readyz\">readiness</a>.</p>\n"
       "</footer>\n");
 }
 
@@ -114,8 +118,8 @@ std::string status_page(const Status& status) {
   write_warnings(html, status);
   write_tiles(html, status);
   html.raw("<section class=\"pair\">\n");
-  write_figures(html, status);
   write_reasons(html, status);
+  write_figures(html, status);
   html.raw("</section>\n<section>\n");
   write_backends(html, status);
   html.raw("</section>\n<section class=\"row\">\n");

@@ -20,26 +20,31 @@ void begin_table(Html& html, Markup id, Markup caption, Markup heads) {
   html.raw("</h2></caption>\n<thead><tr>").raw(heads).raw("</tr></thead>\n");
 }
 
-void end_table(Html& html) {
-  html.raw("</table></div>\n");
+void end_table(Html& html, Markup note = "") {
+  html.raw("</table>");
+  if (!note.view().empty()) html.raw("<p class=\"note\">").raw(note).raw("</p>");
+  html.raw("</div>\n");
 }
 
-void write_empty(Html& html, Markup caption, Markup words) {
-  html.raw("<div>\n<h2>").raw(caption).raw("</h2>\n<p class=\"empty\">").raw(words).raw("</p></div>\n");
+void write_empty(Html& html, Markup id, Markup caption, Markup words) {
+  html.raw("<div>\n<h2 id=\"").raw(id).raw("\">").raw(caption).raw("</h2>\n<p class=\"empty\">");
+  html.raw(words).raw("</p></div>\n");
 }
 
-void count_cell(Html& html, std::uint64_t count) {
-  html.raw(count == 0 ? Markup("<td class=\"n zero\">") : Markup("<td class=\"n\">"))
-      .number(count)
-      .raw("</td>");
+/// Begins a cell of a number; `label` stands before it where a narrow screen has no room for heads.
+Html& begin_number(Html& html, std::uint64_t value, Markup label) {
+  html.raw(value == 0 ? Markup("<td class=\"n zero\" data-label=\"") : Markup("<td class=\"n\" data-label=\""));
+  return html.raw(label).raw("\">");
+}
+
+void count_cell(Html& html, std::uint64_t count, Markup label = "") {
+  begin_number(html, count, label).number(count).raw("</td>");
 }
 
 void figure_cell(Html& html, const Figure& figure, const telemetry::Totals& of) {
   const auto value = figure.of(of);
   if (figure.unit == Figure::Unit::count) return count_cell(html, value);
-  html.raw(value == 0 ? Markup("<td class=\"n zero\">") : Markup("<td class=\"n\">"))
-      .text(octets(value))
-      .raw("</td>");
+  begin_number(html, value, "").text(octets(value)).raw("</td>");
 }
 
 void text_cell(Html& html, std::string_view text) {
@@ -70,7 +75,8 @@ void write_expiry(Html& html, base::WallTime not_after, base::WallTime now) {
   } else if (left < soon) {
     html.raw("<span class=\"poor\">soon: in ").text(duration(left)).raw("</span>");
   } else {
-    html.raw("<span class=\"more\">in ").text(duration(left)).raw("</span>");
+    const auto days = std::chrono::duration_cast<std::chrono::hours>(left).count() / 24;
+    html.raw("<span class=\"more\">in ").text(fmt::format("{} days", days)).raw("</span>");
   }
   html.raw("</td>");
 }
@@ -81,18 +87,26 @@ std::string_view sender_of(const telemetry::RecentRefusal& refusal) {
   return refusal.stage > smtp::Stage::mail ? "<>" : "";
 }
 
-void write_refusal(Html& html, const telemetry::RecentRefusal& refusal) {
+/// A line of a cell; a dash where there is nothing, so that lines side by side stay so.
+void write_line(Html& html, Markup label, std::string_view foreign) {
+  html.raw("<div data-label=\"").raw(label).raw("\">");
+  foreign.empty() ? html.raw("<span class=\"zero\">\xE2\x80\x93</span>") : html.text(foreign, longest_name);
+  html.raw("</div>");
+}
+
+void write_refusal(Html& html, const telemetry::RecentRefusal& refusal, base::WallTime now) {
   html.raw("<tr><th scope=\"row\"><time datetime=\"").text(telemetry::format_time(refusal.time)).raw("\">");
-  html.text(date_and_time(refusal.time))
-      .raw("</time><div><code>")
-      .text(refusal.id)
-      .raw("</code></div></th><td>");
-  html.text(smtp::name_of(refusal.stage)).raw("<div>");
+  html.text(date_and_time(refusal.time)).raw("</time><div class=\"more\">").text(age(now - refusal.time));
+  html.raw("</div><div><code>").text(refusal.id).raw("</code></div></th><td><div>");
+  html.text(smtp::name_of(refusal.stage)).raw("</div><div>");
   write_class(html, is_permanent(refusal));
-  html.raw("</div></td><td class=\"wide\">").text(refusal.client);
-  html.raw("<div>").text(refusal.helo, longest_name).raw("</div></td><td class=\"wide\">");
-  html.text(sender_of(refusal), longest_name).raw("<div>").text(refusal.subject, longest_name);
-  html.raw("</div></td><td class=\"reply\">").text(refusal.reply, longest_reply).raw("</td></tr>\n");
+  html.raw("</div><div>").text(refusal.token, longest_name).raw("</div></td><td>");
+  write_line(html, "client", refusal.client);
+  write_line(html, "HELO", refusal.helo);
+  html.raw("</td><td>");
+  write_line(html, "sender", sender_of(refusal));
+  write_line(html, "recipient or command", refusal.subject);
+  html.raw("</td><td>").text(refusal.reply, longest_reply).raw("</td></tr>\n");
 }
 
 }  // namespace
@@ -118,16 +132,27 @@ void write_figures(Html& html, const Status& status) {
 void write_reasons(Html& html, const Status& status) {
   static constexpr Markup caption("Refused and deferred, by stage and reason");
   const auto counts = reason_counts(status.since_start, status.last_hour);
+  if (counts.empty() && status.since_start.sessions == 0) {
+    return write_empty(html, "reasons", caption,
+                       "No client has connected since the start. If that does not change, look whether the MX "
+                       "record and the firewall lead to this server.");
+  }
   if (counts.empty())
-    return write_empty(html, caption, "Nothing has been refused or deferred since the start.");
+    return write_empty(html, "reasons", caption, "Nothing has been refused or deferred since the start.");
   begin_table(html, "reasons", caption,
-              "<th scope=\"col\">stage</th><th scope=\"col\">reason</th><th scope=\"col\">class</th>"
+              "<th scope=\"col\">reason</th><th scope=\"col\">class</th>"
               "<th scope=\"col\" class=\"n\">last hour</th><th scope=\"col\" class=\"n\">since start</th>");
-  html.raw("<tbody>\n");
+  auto stage = smtp::Stage::connect;
+  bool any = false;
   for (const auto& [reason, since_start, last_hour] : counts) {
-    html.raw("<tr>");
-    text_cell(html, smtp::name_of(reason.stage));
-    html.raw("<th scope=\"row\"><code>").text(reason.token).raw("</code></th><td>");
+    if (!any || reason.stage != stage) {
+      html.raw(any ? Markup("</tbody>\n<tbody>") : Markup("<tbody>"));
+      html.raw("<tr><th scope=\"rowgroup\" colspan=\"4\"><b>").text(smtp::name_of(reason.stage));
+      html.raw("</b>: ").text(words_for(reason.stage)).raw("</th></tr>\n");
+    }
+    any = true;
+    stage = reason.stage;
+    html.raw("<tr><th scope=\"row\"><code>").text(reason.token).raw("</code></th><td>");
     write_class(html, reason.permanent);
     html.raw("</td>");
     count_cell(html, last_hour);
@@ -135,37 +160,41 @@ void write_reasons(Html& html, const Status& status) {
     html.raw("</tr>\n");
   }
   html.raw("</tbody>");
-  end_table(html);
+  end_table(html,
+            "Every 4xx and 5xx reply counts, so that one message may count more than once. A client that is "
+            "refused for good (5xx) returns the message to its sender; one that is deferred (4xx) tries again.");
 }
 
 void write_backends(Html& html, const Status& status) {
-  if (status.backends.empty()) return write_empty(html, "Backends", "No backend is configured.");
+  if (status.backends.empty()) return write_empty(html, "backends", "Backends", "No backend is configured.");
   begin_table(html, "backends", "Backends",
-              "<th scope=\"col\">route</th><th scope=\"col\">server</th><th scope=\"col\">state</th>"
+              "<th scope=\"col\">server</th><th scope=\"col\">route</th><th scope=\"col\">state</th>"
               "<th scope=\"col\" class=\"n\">connections</th><th scope=\"col\" class=\"n\">delivered</th>"
               "<th scope=\"col\" class=\"n\">refused</th><th scope=\"col\" class=\"n\">deferred</th>"
               "<th scope=\"col\" class=\"n\">failures</th><th scope=\"col\" class=\"n\">outcome unknown</th>"
               "<th scope=\"col\">last failure</th>");
   html.raw("<tbody>\n");
   for (const auto& backend : status.backends) {
-    html.raw("<tr>");
-    text_cell(html, backend.route);
-    html.raw("<th scope=\"row\">").text(backend.server, longest_name).raw("</th>");
+    html.raw("<tr><th scope=\"row\">").text(backend.server, longest_name);
+    html.raw("</th><td data-label=\"route\">").text(backend.route, longest_name).raw("</td>");
     write_state(html, backend);
-    html.raw("<td class=\"n\">")
+    html.raw("<td class=\"n\" data-label=\"connections\">")
         .text(fmt::format("{} of {}", backend.connections, backend.max_connections))
         .raw("</td>");
-    for (const auto count :
-         {backend.delivered, backend.refused, backend.deferred, backend.failures, backend.outcome_unknown})
-      count_cell(html, count);
-    html.raw("<td class=\"reply\">").text(backend.last_failure, longest_name).raw("</td></tr>\n");
+    count_cell(html, backend.delivered, "delivered");
+    count_cell(html, backend.refused, "refused");
+    count_cell(html, backend.deferred, "deferred");
+    count_cell(html, backend.failures, "failures");
+    count_cell(html, backend.outcome_unknown, "outcome unknown");
+    html.raw("<td class=\"failure\" data-label=\"last failure\">");
+    html.text(backend.last_failure, longest_name).raw("</td></tr>\n");
   }
   html.raw("</tbody>");
-  end_table(html);
+  end_table(html, "Counts are since the start; the last failure stays here after it is over.");
 }
 
 void write_certificates(Html& html, const Status& status) {
-  if (status.certificates.empty()) return write_empty(html, "Certificates", "No certificate is in use.");
+  if (status.certificates.empty()) return write_empty(html, "certificates", "Certificates", "No certificate is in use.");
   begin_table(html, "certificates", "Certificates",
               "<th scope=\"col\">names</th><th scope=\"col\">valid until</th><th scope=\"col\">file</th>");
   html.raw("<tbody>\n");
@@ -180,7 +209,7 @@ void write_certificates(Html& html, const Status& status) {
 }
 
 void write_directories(Html& html, const Status& status) {
-  if (status.directories.empty()) return write_empty(html, "Directories", "No directory is configured.");
+  if (status.directories.empty()) return write_empty(html, "directories", "Directories", "No directory is configured.");
   begin_table(html, "directories", "Directories",
               "<th scope=\"col\">name</th><th scope=\"col\" class=\"n\">addresses</th>");
   html.raw("<tbody>\n");
@@ -209,18 +238,21 @@ void write_memory(Html& html, const Status& status) {
 
 void write_refusals(Html& html, const Status& status) {
   static constexpr Markup caption("The last refusals");
-  if (status.refusals.empty())
-    return write_empty(html, caption, "Nothing has been refused or deferred since the start.");
-  begin_table(
-      html, "refusals", caption,
-      "<th scope=\"col\">time (UTC)<div>incident</div></th><th scope=\"col\">stage<div>class</div></th>"
-      "<th scope=\"col\">client<div>HELO</div></th><th scope=\"col\">sender<div>recipient or "
-      "command</div></th>"
-      "<th scope=\"col\">reply</th>");
+  if (status.refusals.empty()) {
+    return write_empty(html, "refusals", caption,
+                       "Nothing has been refused or deferred since the start. The last 200 that are will be "
+                       "listed here, each with its time, client, sender, recipient, reason and incident id.");
+  }
+  begin_table(html, "refusals", caption,
+              "<th scope=\"col\">time (UTC)<div>incident</div></th><th scope=\"col\">stage<div>reason</div></th>"
+              "<th scope=\"col\">client<div>HELO</div></th><th scope=\"col\">sender<div>recipient or "
+              "command</div></th><th scope=\"col\">reply</th>");
   html.raw("<tbody>\n");
-  for (const auto& refusal : status.refusals) write_refusal(html, refusal);
+  for (const auto& refusal : status.refusals) write_refusal(html, refusal, status.now);
   html.raw("</tbody>");
-  end_table(html);
+  end_table(html,
+            "The incident id in brackets stands in the reply that the sender got, and in the log. The last 200 "
+            "refusals are kept.");
 }
 
 }  // namespace gatepost::webui

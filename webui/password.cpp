@@ -14,7 +14,7 @@ namespace gatepost::webui {
 namespace {
 
 constexpr std::string_view scheme = "pbkdf2-sha256";
-constexpr int iterations_now = 600000;  // OWASP's advice of 2023
+constexpr int iterations_now = 600000;    // OWASP's advice of 2023
 constexpr int most_iterations = 2000000;  // under a second: the admin thread waits for it
 constexpr std::size_t salt_size = 16;
 constexpr std::size_t hash_size = 32;

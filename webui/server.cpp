@@ -3,7 +3,8 @@
 #include <unistd.h>
 
 #include <boost/asio/post.hpp>
-#include <set>
+#include <algorithm>
+#include <list>
 
 #include "webui/connection.hpp"
 
@@ -12,7 +13,7 @@ namespace {
 
 /// Shared with the connections, which may end after the server.
 struct Connections {
-  std::set<std::shared_ptr<Connection>> open;
+  std::list<std::shared_ptr<Connection>> open;  ///< the oldest first
 };
 
 class HttpServer final : public Server {
@@ -26,6 +27,7 @@ class HttpServer final : public Server {
 
  private:
   void accept(int descriptor, const base::Endpoint& peer);
+  void make_room();
 
   base::SystemClock clock_;
   net::asio::io_context& context_;
@@ -65,19 +67,26 @@ void HttpServer::stop() {
 void HttpServer::accept(int descriptor, const base::Endpoint& peer) {
   net::Socket socket(context_);
   boost::system::error_code error;
-  if (connections_->open.size() < limits_.connections) {
-    socket.assign(peer.address.is_v4() ? net::asio::ip::tcp::v4() : net::asio::ip::tcp::v6(), descriptor,
-                  error);
-  }
-  if (!socket.is_open()) {
+  socket.assign(peer.address.is_v4() ? net::asio::ip::tcp::v4() : net::asio::ip::tcp::v6(), descriptor, error);
+  if (error) {
     ::close(descriptor);
     return;
   }
+  if (connections_->open.size() >= limits_.connections) make_room();
   const auto connection = make_connection(std::move(socket), router_, limits_);
-  connections_->open.insert(connection);
+  connections_->open.push_back(connection);
   connection->start([open = connections_, at = connection.get()] {
     std::erase_if(open->open, [at](const auto& each) { return each.get() == at; });
   });
+}
+
+/// Forgets one at once: what it still holds is gone as soon as it has heard of its end.
+void HttpServer::make_room() {
+  auto& open = connections_->open;
+  auto leaving = std::find_if(open.begin(), open.end(), [](const auto& each) { return each->idle(); });
+  if (leaving == open.end()) leaving = open.begin();
+  (*leaving)->close();
+  open.erase(leaving);
 }
 
 }  // namespace

@@ -17,8 +17,10 @@ struct Settings {
 
 /// What clients may take.
 struct Limits {
-  std::size_t connections = 32;    ///< open at once; more are closed unheard
-  std::uint32_t header = 8 << 10;  ///< octets
+  /// Open at once. Beyond it a new one takes the place of the oldest that is idle or, if none is, of
+  /// the oldest: whoever holds connections open keeps nobody out.
+  std::size_t connections = 64;
+  std::uint32_t header = 8 << 10;  ///< octets, of all fields together
   std::uint64_t body = 4 << 10;    ///< octets announced; none is ever looked at
   base::Millis request{10000};     ///< for a request to come in, and for its answer to be taken
   base::Millis idle{30000};        ///< between requests

@@ -50,6 +50,8 @@ h1, h2, p, ul, dl, dd { margin: 0; padding: 0; }
 h1 { font-size: 1.375rem; font-weight: 650; letter-spacing: -0.01em; overflow-wrap: anywhere; }
 h2 { font-size: 0.9375rem; font-weight: 600; }
 code, time, .refusals td { font-family: var(--mono); font-size: 0.8125rem; }
+b { font-weight: 600; }
+nav { display: flex; flex-wrap: wrap; gap: 0.125rem 1.25rem; margin-top: 0.375rem; }
 a { color: var(--link); }
 
 header dl { display: flex; flex-wrap: wrap; gap: 0.125rem 1.5rem; margin-top: 0.25rem; color: var(--more); }
@@ -79,7 +81,7 @@ section, .tiles, .warnings { margin-top: 1rem; }
 
 .pair, .row { display: grid; gap: 1rem; align-items: start; grid-template-columns: minmax(0, 1fr); }
 @media (min-width: 60rem) {
-  .pair { grid-template-columns: minmax(0, 2fr) minmax(0, 3fr); }
+  .pair { grid-template-columns: minmax(0, 3fr) minmax(0, 2fr); }
   .row { grid-template-columns: minmax(0, 2fr) minmax(0, 1fr) minmax(0, 1fr); }
 }
 
@@ -88,6 +90,7 @@ section > .scroll { overflow-x: auto; }
 table { width: 100%; border-collapse: collapse; }
 caption, section > div:not(.scroll) { padding: 0.5rem 1rem; text-align: left; }
 .empty { color: var(--more); }
+.note { padding: 0.5rem 1rem; border-top: 1px solid var(--line); color: var(--more); font-size: 0.8125rem; }
 th, td { padding: 0.25rem 0.5rem; text-align: left; vertical-align: top; font-weight: inherit; }
 th:first-child, td:first-child { padding-left: 1rem; }
 th:last-child, td:last-child { padding-right: 1rem; }
@@ -107,10 +110,14 @@ tbody tr:hover > * { background: var(--head); }
 .zero { font-weight: 400; }
 .unseen { position: absolute; clip-path: inset(50%); width: 1px; height: 1px; overflow: hidden; white-space: nowrap; }
 
-.numbers tbody tr > * { border-top: 0; padding-top: 0.0625rem; padding-bottom: 0.0625rem; }
-.numbers [scope="rowgroup"] { padding-top: 0.5rem; color: var(--more); font-size: 0.8125rem; }
-.numbers tbody:last-child tr:last-child > * { padding-bottom: 0.5rem; }
-.numbers tbody tr:hover > [scope="rowgroup"] { background: none; }
+.numbers tbody tr > *, .reasons tbody tr > * { border-top: 0; padding-top: 0.0625rem; padding-bottom: 0.0625rem; }
+.numbers [scope="rowgroup"], .reasons tbody tr > [scope="rowgroup"] {
+  padding-top: 0.5rem;
+  color: var(--more);
+  font-size: 0.8125rem;
+}
+.numbers tbody:last-child tr:last-child > *, .reasons tbody:last-child tr:last-child > * { padding-bottom: 0.5rem; }
+tbody tr:hover > [scope="rowgroup"] { background: none; }
 
 .good { color: var(--good); }
 .poor, .deferred { color: var(--poor); }
@@ -128,17 +135,54 @@ td .good::before, td .poor::before, td .bad::before {
 }
 td .poor::before { background: none; }
 td .bad::before { border-radius: 0; }
-.certificates th, .certificates td, .backends td, .backends th { overflow-wrap: break-word; }
-.refusals div { color: var(--more); }
-.refusals th { white-space: nowrap; }
-.refusals .wide { min-width: 12rem; max-width: 22rem; overflow-wrap: anywhere; }
-.reply { min-width: 16rem; overflow-wrap: anywhere; }
+.certificates th, .certificates td, .directories th, .failure { overflow-wrap: anywhere; }
+.certificates td:nth-child(2) { min-width: 6rem; overflow-wrap: normal; }
+.backends th, .backends td { overflow-wrap: break-word; }
+.failure { min-width: 12rem; }
+table.refusals { table-layout: fixed; }
+.refusals td { overflow-wrap: anywhere; }
+.refusals tbody th { white-space: nowrap; }
+.refusals thead div, .refusals td div + div { color: var(--more); }
+.refusals td div .refused { color: var(--bad); }
+.refusals td div .deferred { color: var(--poor); }
+@media (min-width: 52.01rem) {
+  .refusals thead th:nth-child(1) { width: 11.5rem; }
+  .refusals thead th:nth-child(2) { width: 12.5rem; }
+  .refusals thead th:nth-child(3) { width: 21%; }
+  .refusals thead th:nth-child(4) { width: 22%; }
+}
+
+/* No room for tables as wide as these: each row becomes a paragraph, with labels instead of heads. */
+@media (max-width: 52rem) {
+  .refusals thead, .backends thead { position: absolute; clip-path: inset(50%); width: 1px; height: 1px; overflow: hidden; }
+  .refusals tbody, .refusals tr, .refusals th, .refusals td { display: block; }
+  .refusals tr, .backends tbody tr { padding: 0.5rem 0.625rem; border-top: 1px solid var(--line); }
+  .refusals tbody tr > *, .backends tbody tr > * { padding: 0; border: 0; }
+  .refusals th div, .refusals td:nth-child(2) div { display: inline-block; margin-left: 0.5rem; }
+  .refusals td:nth-child(2) div:first-child { margin-left: 0; }
+  .backends tbody { display: block; }
+  .backends tbody tr { display: flex; flex-wrap: wrap; gap: 0 1rem; }
+  .backends td.n { text-align: left; }
+  .backends .failure { min-width: 0; flex-basis: 100%; }
+  .backends .failure:empty { display: none; }
+  .refusals [data-label]::before, .backends [data-label]::before {
+    content: attr(data-label) " ";
+    color: var(--more);
+    font: 0.8125rem/1.45 system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif;
+  }
+  .reasons thead tr, .reasons tbody tr { display: grid; grid-template-columns: minmax(0, 1fr) 4.5rem 5rem; }
+  .reasons thead th:nth-child(2) { display: none; }
+  .reasons tr > [scope="rowgroup"] { grid-column: 1 / -1; }
+  .reasons tbody td:nth-child(2) { grid-row: 2; grid-column: 1; padding-left: 0.625rem; padding-bottom: 0.25rem; }
+  .reasons code { overflow-wrap: anywhere; }
+}
 
 @media (max-width: 40rem) {
   body { padding: 0.75rem 0.5rem 1.5rem; }
   header, footer { padding: 0 0.25rem; }
   th:first-child, td:first-child, caption, section > div:not(.scroll) { padding-left: 0.625rem; }
-  .tiles { grid-template-columns: repeat(3, 1fr); }
+  .note { padding-left: 0.625rem; padding-right: 0.625rem; }
+  .tiles { grid-template-columns: repeat(2, 1fr); }
   .tiles div { padding: 0.375rem 0.625rem; }
   .tiles dd { font-size: 1.125rem; }
 }

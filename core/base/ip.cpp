@@ -50,7 +50,9 @@ std::optional<IpAddress> IpAddress::parse(std::string_view text) {
   return std::nullopt;
 }
 
-bool IpAddress::is_v4() const { return std::equal(mapped_prefix.begin(), mapped_prefix.end(), bytes_.begin()); }
+bool IpAddress::is_v4() const {
+  return std::equal(mapped_prefix.begin(), mapped_prefix.end(), bytes_.begin());
+}
 
 std::array<std::uint8_t, 4> IpAddress::v4_bytes() const {
   std::array<std::uint8_t, 4> v4{};
@@ -63,7 +65,8 @@ Scope IpAddress::scope() const {
     const auto b = v4_bytes();
     if (b[0] == 127) return Scope::loopback;
     if (b[0] == 0) return Scope::unspecified;
-    if (b[0] == 10 || (b[0] == 192 && b[1] == 168) || (b[0] == 172 && (b[1] & 0xF0) == 16)) return Scope::private_use;
+    if (b[0] == 10 || (b[0] == 192 && b[1] == 168) || (b[0] == 172 && (b[1] & 0xF0) == 16))
+      return Scope::private_use;
     if (b[0] == 100 && (b[1] & 0xC0) == 64) return Scope::shared;
     if (b[0] == 169 && b[1] == 254) return Scope::link_local;
     if (b[0] >= 224) return Scope::multicast;
@@ -85,7 +88,9 @@ std::string IpAddress::to_string() const {
   return text.data();
 }
 
-std::string IpAddress::literal() const { return (is_v4() ? "" : "IPv6:") + to_string(); }
+std::string IpAddress::literal() const {
+  return (is_v4() ? "" : "IPv6:") + to_string();
+}
 
 std::optional<Endpoint> Endpoint::parse(std::string_view text) {
   const auto colon = text.rfind(':');
@@ -117,7 +122,8 @@ std::optional<Network> Network::parse(std::string_view text) {
   Network network;
   network.prefix_ = static_cast<std::uint8_t>(128 - bits + prefix);
   auto bytes = address->bytes();
-  for (unsigned bit = network.prefix_; bit < 128; ++bit) bytes[bit / 8] &= static_cast<std::uint8_t>(~(0x80U >> (bit % 8)));
+  for (unsigned bit = network.prefix_; bit < 128; ++bit)
+    bytes[bit / 8] &= static_cast<std::uint8_t>(~(0x80U >> (bit % 8)));
   network.address_ = IpAddress::from_v6(bytes);
   return network;
 }

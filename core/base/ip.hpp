@@ -11,7 +11,15 @@
 namespace gatepost::base {
 
 /// What an address can be used for (RFC 6890 and its companions). Documentation networks count as global.
-enum class Scope { global, loopback, link_local, private_use, shared /* CGNAT, RFC 6598 */, unspecified, multicast };
+enum class Scope {
+  global,
+  loopback,
+  link_local,
+  private_use,
+  shared /* CGNAT, RFC 6598 */,
+  unspecified,
+  multicast
+};
 
 /// An IPv4 or IPv6 address. IPv4-mapped IPv6 (::ffff:a.b.c.d) is the IPv4 address.
 class IpAddress {

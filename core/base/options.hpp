@@ -18,12 +18,12 @@ namespace gatepost::base {
 /// How an option is named and explained. The views must outlive the visit (string literals).
 struct Field {
   std::string_view key;
-  std::string_view help;           ///< one or two sentences for the reference
-  std::string_view example = {};   ///< shown in the reference where the default says too little
-  std::int64_t min = 0;            ///< for numbers
+  std::string_view help;          ///< one or two sentences for the reference
+  std::string_view example = {};  ///< shown in the reference where the default says too little
+  std::int64_t min = 0;           ///< for numbers
   std::int64_t max = std::numeric_limits<std::int64_t>::max();
-  bool restart = false;            ///< takes effect only at a restart; otherwise at a reload
-  bool secret = false;             ///< redacted in dumps
+  bool restart = false;  ///< takes effect only at a restart; otherwise at a reload
+  bool secret = false;   ///< redacted in dumps
 };
 
 /// How a type is written as text. Specialise with

@@ -6,7 +6,8 @@
 
 namespace gatepost::base {
 
-/// Holds a secret. There is no way to print it but reveal(), so that no log, page or dump shows it by accident.
+/// Holds a secret. There is no way to print it but reveal(), so that no log, page or dump shows it by
+/// accident.
 class Secret {
  public:
   Secret() = default;

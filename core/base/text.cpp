@@ -62,8 +62,8 @@ std::string to_upper(std::string_view text) {
 }
 
 bool iequals(std::string_view a, std::string_view b) {
-  return a.size() == b.size() &&
-         std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return ascii_lower(x) == ascii_lower(y); });
+  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(),
+                                            [](char x, char y) { return ascii_lower(x) == ascii_lower(y); });
 }
 
 bool istarts_with(std::string_view text, std::string_view prefix) {
@@ -74,7 +74,9 @@ bool iends_with(std::string_view text, std::string_view suffix) {
   return text.size() >= suffix.size() && iequals(text.substr(text.size() - suffix.size()), suffix);
 }
 
-bool is_ascii(std::string_view text) { return std::none_of(text.begin(), text.end(), is_high); }
+bool is_ascii(std::string_view text) {
+  return std::none_of(text.begin(), text.end(), is_high);
+}
 
 bool is_utf8(std::string_view text) {
   while (!text.empty()) {

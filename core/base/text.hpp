@@ -7,13 +7,27 @@
 
 namespace gatepost::base {
 
-constexpr char ascii_lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
-constexpr char ascii_upper(char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; }
-constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
-constexpr bool is_alpha(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-constexpr bool is_alnum(char c) { return is_digit(c) || is_alpha(c); }
-constexpr bool is_control(char c) { return static_cast<unsigned char>(c) < 32 || c == 127; }
-constexpr bool is_high(char c) { return static_cast<unsigned char>(c) >= 128; }
+constexpr char ascii_lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+}
+constexpr char ascii_upper(char c) {
+  return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c;
+}
+constexpr bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+constexpr bool is_alpha(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+constexpr bool is_alnum(char c) {
+  return is_digit(c) || is_alpha(c);
+}
+constexpr bool is_control(char c) {
+  return static_cast<unsigned char>(c) < 32 || c == 127;
+}
+constexpr bool is_high(char c) {
+  return static_cast<unsigned char>(c) >= 128;
+}
 
 std::string to_lower(std::string_view text);
 std::string to_upper(std::string_view text);
@@ -28,7 +42,8 @@ bool is_utf8(std::string_view text);
 /// Without spaces and tabs at both ends.
 std::string_view trim(std::string_view text);
 
-/// Splits off and returns what stands before `separator`; `rest` keeps what stands behind it (empty if absent).
+/// Splits off and returns what stands before `separator`; `rest` keeps what stands behind it (empty if
+/// absent).
 std::string_view split_off(std::string_view& rest, char separator);
 
 /// Reads a whole decimal number without sign; false if there is anything else or it does not fit.

@@ -18,8 +18,12 @@ struct ByteSize {
   auto operator<=>(const ByteSize&) const = default;
 };
 
-constexpr ByteSize operator""_KiB(unsigned long long n) { return {n << 10}; }
-constexpr ByteSize operator""_MiB(unsigned long long n) { return {n << 20}; }
+constexpr ByteSize operator""_KiB(unsigned long long n) {
+  return {n << 10};
+}
+constexpr ByteSize operator""_MiB(unsigned long long n) {
+  return {n << 20};
+}
 
 template <>
 struct TextForm<std::string> {

@@ -22,7 +22,8 @@ base::Result<ListeningSocket> ListeningSocket::open(const base::Endpoint& endpoi
   ::setsockopt(socket.descriptor_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   // Accepted sockets inherit both, which saves a call for each connection.
   ::setsockopt(socket.descriptor_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  if (buffers.receive > 0) ::setsockopt(socket.descriptor_, SOL_SOCKET, SO_RCVBUF, &buffers.receive, sizeof buffers.receive);
+  if (buffers.receive > 0)
+    ::setsockopt(socket.descriptor_, SOL_SOCKET, SO_RCVBUF, &buffers.receive, sizeof buffers.receive);
   if (family == AF_INET6) ::setsockopt(socket.descriptor_, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
   auto address = to_sockaddr(endpoint);
   if (::bind(socket.descriptor_, address.get(), address.size) != 0) return fail(errno);
@@ -42,17 +43,25 @@ ListeningSocket& ListeningSocket::operator=(ListeningSocket&& other) noexcept {
 ListeningSocket::~ListeningSocket() {
   if (descriptor_ >= 0) ::close(descriptor_);
 }
-int ListeningSocket::release() { return std::exchange(descriptor_, -1); }
-base::Endpoint ListeningSocket::local() const { return local_of(descriptor_).value_or(base::Endpoint{}); }
+int ListeningSocket::release() {
+  return std::exchange(descriptor_, -1);
+}
+base::Endpoint ListeningSocket::local() const {
+  return local_of(descriptor_).value_or(base::Endpoint{});
+}
 
-Acceptor::Acceptor(asio::io_context& context, ListeningSocket socket, OnAccept on_accept, std::function<void()> on_shortage)
+Acceptor::Acceptor(asio::io_context& context, ListeningSocket socket, OnAccept on_accept,
+                   std::function<void()> on_shortage)
     : local_(socket.local()),
-      acceptor_(context, local_.address.is_v4() ? asio::ip::tcp::v4() : asio::ip::tcp::v6(), socket.release()),
+      acceptor_(context, local_.address.is_v4() ? asio::ip::tcp::v4() : asio::ip::tcp::v6(),
+                socket.release()),
       pause_(context),
       on_accept_(std::move(on_accept)),
       on_shortage_(std::move(on_shortage)) {}
 
-void Acceptor::start() { wait(); }
+void Acceptor::start() {
+  wait();
+}
 
 void Acceptor::stop() {
   stopped_ = true;
@@ -71,7 +80,8 @@ void Acceptor::wait() {
 void Acceptor::accept_all() {
   for (int burst = 0; burst < 64; ++burst) {
     SocketAddress peer;
-    const int descriptor = ::accept4(acceptor_.native_handle(), peer.get(), &peer.size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    const int descriptor =
+        ::accept4(acceptor_.native_handle(), peer.get(), &peer.size, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (descriptor >= 0) {
       on_accept_(descriptor, to_endpoint(peer.storage));
       continue;
@@ -100,7 +110,11 @@ std::optional<base::Endpoint> endpoint_of(int descriptor, Call call) {
 
 }  // namespace
 
-std::optional<base::Endpoint> peer_of(int descriptor) { return endpoint_of(descriptor, ::getpeername); }
-std::optional<base::Endpoint> local_of(int descriptor) { return endpoint_of(descriptor, ::getsockname); }
+std::optional<base::Endpoint> peer_of(int descriptor) {
+  return endpoint_of(descriptor, ::getpeername);
+}
+std::optional<base::Endpoint> local_of(int descriptor) {
+  return endpoint_of(descriptor, ::getsockname);
+}
 
 }  // namespace gatepost::net

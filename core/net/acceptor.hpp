@@ -37,7 +37,8 @@ class Acceptor {
  public:
   using OnAccept = std::function<void(int descriptor, const base::Endpoint& peer)>;
   /// `on_shortage` is told when the system is out of descriptors or memory; accepting pauses for 100 ms then.
-  Acceptor(asio::io_context& context, ListeningSocket socket, OnAccept on_accept, std::function<void()> on_shortage);
+  Acceptor(asio::io_context& context, ListeningSocket socket, OnAccept on_accept,
+           std::function<void()> on_shortage);
   void start();
   void stop();
   const base::Endpoint& local() const { return local_; }
@@ -48,7 +49,9 @@ class Acceptor {
 
   base::Endpoint local_;
   asio::basic_socket_acceptor<asio::ip::tcp, Executor> acceptor_;
-  asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>, Executor> pause_;
+  asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>,
+                             Executor>
+      pause_;
   OnAccept on_accept_;
   std::function<void()> on_shortage_;
   bool stopped_ = false;

@@ -15,8 +15,8 @@ class Callback {
  public:
   Callback() = default;
   template <class F>
-    requires(!std::is_same_v<std::decay_t<F>, Callback>)
-  Callback(F&& f) {  // NOLINT(bugprone-forwarding-reference-overload): constrained above
+  requires(!std::is_same_v<std::decay_t<F>, Callback>)
+      Callback(F&& f) {  // NOLINT(bugprone-forwarding-reference-overload): constrained above
     using Stored = std::decay_t<F>;
     if constexpr (sizeof(Stored) <= room && alignof(Stored) <= alignof(std::max_align_t) &&
                   std::is_nothrow_move_constructible_v<Stored>) {
@@ -51,17 +51,16 @@ class Callback {
     void (*destroy)(void*);
   };
   template <class F>
-  static constexpr Operations inline_operations{
-      [](void* at, Args... args) {
-        F f(std::move(*static_cast<F*>(at)));
-        static_cast<F*>(at)->~F();
-        f(std::forward<Args>(args)...);
-      },
-      [](void* to, void* from) {
-        new (to) F(std::move(*static_cast<F*>(from)));
-        static_cast<F*>(from)->~F();
-      },
-      [](void* at) { static_cast<F*>(at)->~F(); }};
+  static constexpr Operations inline_operations{[](void* at, Args... args) {
+                                                  F f(std::move(*static_cast<F*>(at)));
+                                                  static_cast<F*>(at)->~F();
+                                                  f(std::forward<Args>(args)...);
+                                                },
+                                                [](void* to, void* from) {
+                                                  new (to) F(std::move(*static_cast<F*>(from)));
+                                                  static_cast<F*>(from)->~F();
+                                                },
+                                                [](void* at) { static_cast<F*>(at)->~F(); }};
   template <class F>
   static constexpr Operations heap_operations{
       [](void* at, Args... args) {

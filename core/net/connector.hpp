@@ -15,7 +15,8 @@ class Connector {
  public:
   virtual ~Connector() = default;
   /// Connects within `deadline`. `host` is an address or a name, which the system's resolver looks up.
-  virtual Task<base::Result<std::unique_ptr<Stream>>> connect(std::string host, std::uint16_t port, Deadline& deadline) = 0;
+  virtual Task<base::Result<std::unique_ptr<Stream>>> connect(std::string host, std::uint16_t port,
+                                                              Deadline& deadline) = 0;
   /// Puts TLS on a connected stream; the handshake is still to be done (Stream::handshake).
   virtual std::unique_ptr<Stream> start_tls(std::unique_ptr<Stream> plain, const TlsClientContext& context,
                                             const std::string& name) = 0;

@@ -31,8 +31,8 @@ class OneShot final : private Waiter {
   /// Suspends until the value is set (true) or `deadline` is interrupted (false). Do not await when ready().
   auto wait(Deadline& deadline) {
     return asio::async_initiate<const asio::deferred_t, void(bool)>(
-        [](auto handler, OneShot* self, Deadline* limit) { self->begin(*limit, std::move(handler)); }, asio::deferred, this,
-        &deadline);
+        [](auto handler, OneShot* self, Deadline* limit) { self->begin(*limit, std::move(handler)); },
+        asio::deferred, this, &deadline);
   }
 
  private:

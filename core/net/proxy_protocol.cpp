@@ -23,7 +23,8 @@ std::optional<base::Endpoint> endpoint(std::string_view address, std::string_vie
 
 ProxyParse parse_v1(std::string_view input, ProxyHeader& header) {
   const auto end = input.substr(0, v1_longest).find("\r\n");
-  if (end == std::string_view::npos) return input.size() < v1_longest ? ProxyParse::incomplete : ProxyParse::malformed;
+  if (end == std::string_view::npos)
+    return input.size() < v1_longest ? ProxyParse::incomplete : ProxyParse::malformed;
   header.length = end + 2;
   auto rest = input.substr(v1_start.size(), end - v1_start.size());
   const auto family = base::split_off(rest, ' ');
@@ -38,7 +39,8 @@ ProxyParse parse_v1(std::string_view input, ProxyHeader& header) {
 }
 
 std::uint16_t big_endian(std::string_view two) {
-  return static_cast<std::uint16_t>(static_cast<unsigned char>(two[0]) << 8 | static_cast<unsigned char>(two[1]));
+  return static_cast<std::uint16_t>(static_cast<unsigned char>(two[0]) << 8 |
+                                    static_cast<unsigned char>(two[1]));
 }
 
 base::IpAddress address_at(std::string_view bytes) {
@@ -67,7 +69,8 @@ ProxyParse parse_v2(std::string_view input, ProxyHeader& header) {
   if (size == 0 || length < 2 * size + 4) return ProxyParse::malformed;
   const auto body = input.substr(16);
   header.source = base::Endpoint{address_at(body.substr(0, size)), big_endian(body.substr(2 * size))};
-  header.destination = base::Endpoint{address_at(body.substr(size, size)), big_endian(body.substr(2 * size + 2))};
+  header.destination =
+      base::Endpoint{address_at(body.substr(size, size)), big_endian(body.substr(2 * size + 2))};
   return ProxyParse::complete;
 }
 
@@ -83,7 +86,8 @@ ProxyParse parse_proxy_header(std::string_view input, ProxyHeader& header) {
   if (agrees(input, v2_signature)) {
     return input.size() < v2_signature.size() ? ProxyParse::incomplete : parse_v2(input, header);
   }
-  if (agrees(input, v1_start)) return input.size() < v1_start.size() ? ProxyParse::incomplete : parse_v1(input, header);
+  if (agrees(input, v1_start))
+    return input.size() < v1_start.size() ? ProxyParse::incomplete : parse_v1(input, header);
   return ProxyParse::malformed;
 }
 

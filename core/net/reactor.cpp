@@ -12,7 +12,9 @@
 namespace gatepost::net {
 
 Reactor::Reactor(asio::execution_context& context)
-    : service(context), epoll_(::epoll_create1(EPOLL_CLOEXEC)), waiter_(static_cast<asio::io_context&>(context)) {
+    : service(context),
+      epoll_(::epoll_create1(EPOLL_CLOEXEC)),
+      waiter_(static_cast<asio::io_context&>(context)) {
   if (epoll_ < 0) throw std::system_error(errno, std::generic_category(), "epoll_create1");
   waiter_.assign(epoll_);
   wait();
@@ -70,7 +72,8 @@ void Reactor::dispatch() {
   std::array<epoll_event, 128> events;
   const int count = ::epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), 0);
   const auto happened = std::span(events).first(static_cast<std::size_t>(std::max(count, 0)));
-  // All is noted before anybody acts: a session that is about to send the final dot knows then that its client left.
+  // All is noted before anybody acts: a session that is about to send the final dot knows then that its
+  // client left.
   for (const auto& event : happened) {
     if (auto* watched = find(event.data.u64)) watched->note_events(event.events);
   }

@@ -45,7 +45,8 @@ Certificate make_certificate(EVP_PKEY* key, const std::string& hostname) {
   auto* subject = X509_get_subject_name(certificate.get());
   // A common name holds 64 characters at most; the full name is in the alternative name anyway.
   const auto common = hostname.substr(0, 64);
-  X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_UTF8, reinterpret_cast<const unsigned char*>(common.c_str()), -1, -1, 0);
+  X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_UTF8,
+                             reinterpret_cast<const unsigned char*>(common.c_str()), -1, -1, 0);
   X509_set_issuer_name(certificate.get(), subject);
   const auto names = "DNS:" + hostname;
   X509_EXTENSION* extension = X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name, names.c_str());
@@ -62,7 +63,8 @@ base::Result<void> write_private(const std::string& file, BIO* content) {
   const auto size = static_cast<std::size_t>(BIO_get_mem_data(content, &bytes));
   const auto temporary = file + ".new";
   const auto fail = [&](const char* what) {
-    return base::Failure{std::string("cannot ") + what + " " + temporary + ": " + std::generic_category().message(errno)};
+    return base::Failure{std::string("cannot ") + what + " " + temporary + ": " +
+                         std::generic_category().message(errno)};
   };
   const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   if (fd < 0) return fail("create");
@@ -80,7 +82,8 @@ base::Result<CertificateFiles> self_signed(const std::string& directory, const s
   if (usable(file, hostname)) return CertificateFiles{file, file};
   const Key key(EVP_EC_gen("P-256"));
   const auto certificate = key ? make_certificate(key.get(), hostname) : Certificate{};
-  if (!certificate) return base::Failure{"cannot make a self-signed certificate for " + hostname + ": " + tls_error()};
+  if (!certificate)
+    return base::Failure{"cannot make a self-signed certificate for " + hostname + ": " + tls_error()};
   const Memory content(BIO_new(BIO_s_mem()));
   PEM_write_bio_PKCS8PrivateKey(content.get(), key.get(), nullptr, nullptr, 0, nullptr, nullptr);
   PEM_write_bio_X509(content.get(), certificate.get());

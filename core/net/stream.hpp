@@ -52,20 +52,20 @@ class Stream : private Waiter {
   virtual ~Stream() = default;
 
   virtual IoResult read(std::span<char> into) = 0;
-  /// Writes from the front of `parts`; may write less than all. `last`: the connection is closed right behind it, so
-  /// that both may travel in one packet.
+  /// Writes from the front of `parts`; may write less than all. `last`: the connection is closed right behind
+  /// it, so that both may travel in one packet.
   virtual IoResult write(std::span<const iovec> parts, bool last = false) = 0;
   /// Goes on with the TLS handshake; a stream without TLS is done at once.
   virtual IoResult handshake() { return {}; }
   /// Why the handshake failed; for people.
   virtual std::string failure() const { return {}; }
-  /// Looks without reading, as of the last time the thread asked the system what has happened. With Presence::leaving, as much of the unread bytes as fits is copied to `unread`
-  /// and `unread` shrunk to it.
+  /// Looks without reading, as of the last time the thread asked the system what has happened. With
+  /// Presence::leaving, as much of the unread bytes as fits is copied to `unread` and `unread` shrunk to it.
   virtual Presence presence(std::span<char>& unread) = 0;
   /// Ends our side; the peer may still send.
   virtual void shutdown_send() = 0;
-  /// To move the connection to another thread: detach() on the old one, attach() on the new one. Nothing may be
-  /// waiting.
+  /// To move the connection to another thread: detach() on the old one, attach() on the new one. Nothing may
+  /// be waiting.
   virtual void detach() = 0;
   virtual void attach(asio::io_context& context) = 0;
   /// Null without TLS.
@@ -74,7 +74,9 @@ class Stream : private Waiter {
   /// Suspends until the stream is ready for `want` (true) or `deadline` is interrupted (false).
   auto wait(Want want, Deadline& deadline) {
     return asio::async_initiate<const asio::deferred_t, void(bool)>(
-        [](auto handler, Stream* self, Want wanted, Deadline* limit) { self->begin_wait(wanted, *limit, std::move(handler)); },
+        [](auto handler, Stream* self, Want wanted, Deadline* limit) {
+          self->begin_wait(wanted, *limit, std::move(handler));
+        },
         asio::deferred, this, want, &deadline);
   }
 

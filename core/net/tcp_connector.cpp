@@ -19,9 +19,11 @@ using Addresses = std::vector<base::IpAddress>;
 
 class TcpConnector final : public Connector {
  public:
-  TcpConnector(asio::io_context& context, int send_buffer) : context_(context), resolver_(context), send_buffer_(send_buffer) {}
+  TcpConnector(asio::io_context& context, int send_buffer)
+      : context_(context), resolver_(context), send_buffer_(send_buffer) {}
 
-  Task<base::Result<std::unique_ptr<Stream>>> connect(std::string host, std::uint16_t port, Deadline& deadline) override {
+  Task<base::Result<std::unique_ptr<Stream>>> connect(std::string host, std::uint16_t port,
+                                                      Deadline& deadline) override {
     base::Result<Addresses> addresses = Addresses{};
     if (const auto literal = base::IpAddress::parse(host)) {
       addresses = Addresses{*literal};
@@ -59,17 +61,19 @@ class TcpConnector final : public Connector {
     using Found = base::Result<Addresses>;
     // The resolver may answer after this coroutine has given up.
     auto answer = std::make_shared<OneShot<Found>>(context_.get_executor());
-    resolver_.async_resolve(host, "", [answer, host](boost::system::error_code error, const Resolver::results_type& results) {
-      Addresses found;
-      for (const auto& result : results) {
-        if (const auto address = base::IpAddress::parse(result.endpoint().address().to_string())) found.push_back(*address);
-      }
-      if (found.empty()) {
-        answer->set(base::Failure{"cannot resolve " + host + ": " + error.message()});
-      } else {
-        answer->set(std::move(found));
-      }
-    });
+    resolver_.async_resolve(
+        host, "", [answer, host](boost::system::error_code error, const Resolver::results_type& results) {
+          Addresses found;
+          for (const auto& result : results) {
+            if (const auto address = base::IpAddress::parse(result.endpoint().address().to_string()))
+              found.push_back(*address);
+          }
+          if (found.empty()) {
+            answer->set(base::Failure{"cannot resolve " + host + ": " + error.message()});
+          } else {
+            answer->set(std::move(found));
+          }
+        });
     co_await answer->wait(deadline);
     if (!answer->ready()) co_return base::Failure{"cannot resolve " + host + ": no answer in time"};
     if (answer->get()) known_[host] = Known{*answer->get(), now + std::chrono::seconds(60)};
@@ -77,8 +81,11 @@ class TcpConnector final : public Connector {
   }
 
   Task<base::Result<std::unique_ptr<Stream>>> connect_to(base::Endpoint endpoint, Deadline& deadline) {
-    const auto fail = [&endpoint](const std::string& why) { return base::Failure{"cannot connect to " + endpoint.to_string() + ": " + why}; };
-    const int descriptor = ::socket(endpoint.address.is_v4() ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    const auto fail = [&endpoint](const std::string& why) {
+      return base::Failure{"cannot connect to " + endpoint.to_string() + ": " + why};
+    };
+    const int descriptor = ::socket(endpoint.address.is_v4() ? AF_INET : AF_INET6,
+                                    SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (descriptor < 0) co_return fail(std::generic_category().message(errno));
     const int on = 1;
     ::setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);

@@ -14,11 +14,14 @@
 namespace gatepost::net {
 namespace {
 
-bool would_block() { return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR; }
+bool would_block() {
+  return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
+}
 
 }  // namespace
 
-TcpStream::TcpStream(asio::io_context& context, int descriptor) : context_(nullptr), reactor_(nullptr), descriptor_(descriptor) {
+TcpStream::TcpStream(asio::io_context& context, int descriptor)
+    : context_(nullptr), reactor_(nullptr), descriptor_(descriptor) {
   attach(context);
 }
 
@@ -78,7 +81,9 @@ Presence TcpStream::presence(std::span<char>& unread) {
   return Presence::leaving;
 }
 
-void TcpStream::shutdown_send() { ::shutdown(descriptor_, SHUT_WR); }
+void TcpStream::shutdown_send() {
+  ::shutdown(descriptor_, SHUT_WR);
+}
 
 void TcpStream::exhausted(Want want) {
   if (!ended_) (want == Want::read ? readable_ : writable_) = false;

@@ -15,20 +15,24 @@ using Context = std::unique_ptr<SSL_CTX, SslFree>;
 Context make_context(const SSL_METHOD* method) {
   Context context(SSL_CTX_new(method));
   SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION);
-  SSL_CTX_set_options(context.get(), SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_IGNORE_UNEXPECTED_EOF);
+  SSL_CTX_set_options(context.get(),
+                      SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_IGNORE_UNEXPECTED_EOF);
   // Buffers only while data is in flight: an idle TLS session would otherwise hold 34 KiB more.
-  SSL_CTX_set_mode(context.get(), SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  SSL_CTX_set_mode(context.get(), SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+                                      SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   return context;
 }
 
 std::string names_of(X509* certificate) {
   std::string names;
-  auto* alternatives = static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr));
+  auto* alternatives =
+      static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr));
   for (int i = 0; i < sk_GENERAL_NAME_num(alternatives); ++i) {
     const auto* name = sk_GENERAL_NAME_value(alternatives, i);
     if (name->type != GEN_DNS) continue;
     const auto* text = reinterpret_cast<const char*>(ASN1_STRING_get0_data(name->d.dNSName));
-    names += (names.empty() ? "" : " ") + std::string(text, static_cast<std::size_t>(ASN1_STRING_length(name->d.dNSName)));
+    names += (names.empty() ? "" : " ") +
+             std::string(text, static_cast<std::size_t>(ASN1_STRING_length(name->d.dNSName)));
   }
   GENERAL_NAMES_free(alternatives);
   if (!names.empty()) return names;
@@ -54,7 +58,8 @@ std::string tls_error() {
   return text.empty() ? "unknown TLS error" : text;
 }
 
-base::Result<std::shared_ptr<const TlsServerContext>> TlsServerContext::load(const std::vector<CertificateFiles>& files) {
+base::Result<std::shared_ptr<const TlsServerContext>> TlsServerContext::load(
+    const std::vector<CertificateFiles>& files) {
   auto loaded = std::make_shared<TlsServerContext>();
   for (const auto& [certificate, key] : files) {
     ERR_clear_error();
@@ -64,7 +69,8 @@ base::Result<std::shared_ptr<const TlsServerContext>> TlsServerContext::load(con
       return base::Failure{"cannot read a certificate from " + certificate + ": " + tls_error()};
     }
     if (SSL_CTX_use_PrivateKey_file(context.get(), key.c_str(), SSL_FILETYPE_PEM) != 1) {
-      return base::Failure{"cannot read the private key of " + certificate + " from " + key + ": " + tls_error()};
+      return base::Failure{"cannot read the private key of " + certificate + " from " + key + ": " +
+                           tls_error()};
     }
     auto* leaf = SSL_CTX_get0_certificate(context.get());
     loaded->certificates_.push_back({certificate, names_of(leaf), expiry_of(leaf)});
@@ -95,7 +101,8 @@ SslPointer TlsServerContext::make_session() const {
   return ssl;
 }
 
-base::Result<std::shared_ptr<const TlsClientContext>> TlsClientContext::make(bool verify, const std::string& ca_file) {
+base::Result<std::shared_ptr<const TlsClientContext>> TlsClientContext::make(bool verify,
+                                                                             const std::string& ca_file) {
   auto made = std::make_shared<TlsClientContext>();
   ERR_clear_error();
   made->context_ = make_context(TLS_client_method());
@@ -105,7 +112,9 @@ base::Result<std::shared_ptr<const TlsClientContext>> TlsClientContext::make(boo
     SSL_CTX_set_verify(made->context_.get(), SSL_VERIFY_PEER, nullptr);
     const auto loaded = ca_file.empty() ? SSL_CTX_set_default_verify_paths(made->context_.get())
                                         : SSL_CTX_load_verify_file(made->context_.get(), ca_file.c_str());
-    if (loaded != 1) return base::Failure{"cannot read CA certificates from " + (ca_file.empty() ? "the system" : ca_file) + ": " + tls_error()};
+    if (loaded != 1)
+      return base::Failure{"cannot read CA certificates from " + (ca_file.empty() ? "the system" : ca_file) +
+                           ": " + tls_error()};
   }
   return std::shared_ptr<const TlsClientContext>(std::move(made));
 }

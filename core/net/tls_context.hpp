@@ -41,7 +41,8 @@ class TlsServerContext {
   };
 
   /// Fails with a sentence that names the file.
-  static base::Result<std::shared_ptr<const TlsServerContext>> load(const std::vector<CertificateFiles>& files);
+  static base::Result<std::shared_ptr<const TlsServerContext>> load(
+      const std::vector<CertificateFiles>& files);
 
   SslPointer make_session() const;
   const std::vector<Certificate>& certificates() const { return certificates_; }

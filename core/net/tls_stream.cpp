@@ -15,7 +15,8 @@ constexpr int full_record = 16384;
 
 }  // namespace
 
-TlsStream::TlsStream(asio::io_context& context, int descriptor, SslPointer ssl) : TcpStream(context, descriptor), ssl_(std::move(ssl)) {
+TlsStream::TlsStream(asio::io_context& context, int descriptor, SslPointer ssl)
+    : TcpStream(context, descriptor), ssl_(std::move(ssl)) {
   SSL_set_fd(ssl_.get(), descriptor);
 }
 
@@ -111,7 +112,8 @@ Presence TlsStream::presence(std::span<char>& unread) {
   if (::poll(&look, 1, 0) <= 0 && SSL_pending(ssl_.get()) == 0) return Presence::here;
   if ((look.revents & (POLLERR | POLLNVAL)) != 0) return Presence::gone;
   ERR_clear_error();
-  const auto got = SSL_peek(ssl_.get(), unread.data(), static_cast<int>(std::min<std::size_t>(unread.size(), INT_MAX)));
+  const auto got =
+      SSL_peek(ssl_.get(), unread.data(), static_cast<int>(std::min<std::size_t>(unread.size(), INT_MAX)));
   if (got <= 0) {
     const auto status = outcome(got).status;
     return status == IoStatus::eof || status == IoStatus::error ? Presence::gone : Presence::here;

@@ -76,7 +76,9 @@ Body& Body::operator=(Body&& other) noexcept {
   return *this;
 }
 
-Body::~Body() { clear(); }
+Body::~Body() {
+  clear();
+}
 
 std::span<char> Body::space() {
   if (forgetting_) slide();
@@ -194,7 +196,8 @@ void Body::release(Chunk& chunk) {
 }
 
 std::string_view Body::head() const {
-  return chunks_.empty() ? std::string_view{} : std::string_view{chunks_.front().memory, chunks_.front().size};
+  return chunks_.empty() ? std::string_view{}
+                         : std::string_view{chunks_.front().memory, chunks_.front().size};
 }
 
 std::vector<iovec> Body::spillable() const {
@@ -297,10 +300,13 @@ void BodyCursor::advance(std::size_t bytes) {
   }
 }
 
-bool BodyCursor::at_end() const { return place_.chunk == body_.chunks_.size(); }
+bool BodyCursor::at_end() const {
+  return place_.chunk == body_.chunks_.size();
+}
 
 bool BodyCursor::needs_load() const {
-  return !at_end() && !(insert_ && place_.offset == place_.next_dot && !place_.stuffed) && memory_at(place_) == nullptr;
+  return !at_end() && !(insert_ && place_.offset == place_.next_dot && !place_.stuffed) &&
+         memory_at(place_) == nullptr;
 }
 
 BodyCursor::Load BodyCursor::load() const {
@@ -314,6 +320,8 @@ std::span<char> BodyCursor::load_buffer(const Load& load) {
   return {buffer_.get(), load.size};
 }
 
-void BodyCursor::loaded(const Load&) { buffer_chunk_ = place_.chunk; }
+void BodyCursor::loaded(const Load&) {
+  buffer_chunk_ = place_.chunk;
+}
 
 }  // namespace gatepost::state

@@ -160,7 +160,7 @@ class BodyCursor {
   struct Gathered {
     std::size_t count = 0;  ///< of parts
     std::size_t bytes = 0;
-    bool end = false;       ///< they reach the end of the body
+    bool end = false;  ///< they reach the end of the body
   };
   /// Fills `parts` from the current place on. None: at_end(), or needs_load().
   Gathered gather(std::span<iovec> parts) const;

@@ -54,8 +54,8 @@ class DiskSpillStore final : public SpillStore {
   explicit DiskSpillStore(std::string directory) : directory_(std::move(directory)) {}
   ~DiskSpillStore() override { thread_.join(); }
 
-  void write(std::shared_ptr<SpillFile> file, std::vector<iovec> parts, std::uint64_t offset, net::Executor executor,
-             Written done) override {
+  void write(std::shared_ptr<SpillFile> file, std::vector<iovec> parts, std::uint64_t offset,
+             net::Executor executor, Written done) override {
     net::asio::post(thread_, [this, file = std::move(file), parts = std::move(parts), offset, executor,
                               done = std::move(done)]() mutable {
       if (!file) {
@@ -63,16 +63,18 @@ class DiskSpillStore final : public SpillStore {
         if (descriptor >= 0) file = std::make_shared<SpillFile>(descriptor);
       }
       if (file && !write_all(file->descriptor(), std::move(parts), offset)) file.reset();
-      net::asio::post(executor, [file = std::move(file), done = std::move(done)]() mutable { done(std::move(file)); });
+      net::asio::post(executor,
+                      [file = std::move(file), done = std::move(done)]() mutable { done(std::move(file)); });
     });
   }
 
-  void read(std::shared_ptr<SpillFile> file, std::span<char> into, std::uint64_t offset, net::Executor executor,
-            Read done) override {
-    net::asio::post(thread_, [file = std::move(file), into, offset, executor, done = std::move(done)]() mutable {
-      const bool good = read_all(file->descriptor(), into, offset);
-      net::asio::post(executor, [good, done = std::move(done)]() mutable { done(good); });
-    });
+  void read(std::shared_ptr<SpillFile> file, std::span<char> into, std::uint64_t offset,
+            net::Executor executor, Read done) override {
+    net::asio::post(thread_,
+                    [file = std::move(file), into, offset, executor, done = std::move(done)]() mutable {
+                      const bool good = read_all(file->descriptor(), into, offset);
+                      net::asio::post(executor, [good, done = std::move(done)]() mutable { done(good); });
+                    });
   }
 
  private:
@@ -82,7 +84,9 @@ class DiskSpillStore final : public SpillStore {
 
 }  // namespace
 
-SpillFile::~SpillFile() { ::close(descriptor_); }
+SpillFile::~SpillFile() {
+  ::close(descriptor_);
+}
 
 std::unique_ptr<SpillStore> make_disk_spill_store(std::string directory) {
   return std::make_unique<DiskSpillStore>(std::move(directory));

@@ -37,10 +37,10 @@ class SpillStore {
   virtual ~SpillStore() = default;
 
   /// Appends `parts` to `file` at `offset`; makes the file if it is null.
-  virtual void write(std::shared_ptr<SpillFile> file, std::vector<iovec> parts, std::uint64_t offset, net::Executor executor,
-                     Written done) = 0;
-  virtual void read(std::shared_ptr<SpillFile> file, std::span<char> into, std::uint64_t offset, net::Executor executor,
-                    Read done) = 0;
+  virtual void write(std::shared_ptr<SpillFile> file, std::vector<iovec> parts, std::uint64_t offset,
+                     net::Executor executor, Written done) = 0;
+  virtual void read(std::shared_ptr<SpillFile> file, std::span<char> into, std::uint64_t offset,
+                    net::Executor executor, Read done) = 0;
 };
 
 /// The real one: files in `directory`. Its thread ends with the object, after what it was asked to do.

@@ -1,6 +1,6 @@
-// tests/checks/<name>.cases: facts and what the world answers, then the verdict and reason of the check <name>. The
-// check runs at all stages as in a session; late answers are tried too: each case runs a second time with every
-// question answered only after it was asked.
+// tests/checks/<name>.cases: facts and what the world answers, then the verdict and reason of the check
+// <name>. The check runs at all stages as in a session; late answers are tried too: each case runs a second
+// time with every question answered only after it was asked.
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -30,13 +30,16 @@ class Source final : public EvidenceSource {
  public:
   Source(const World& world, bool late) : world_(world), late_(late) {}
 
-  void recipient(const mail::Mailbox& mailbox, const std::shared_ptr<Answer<RecipientAnswer>>& answer) override {
+  void recipient(const mail::Mailbox& mailbox,
+                 const std::shared_ptr<Answer<RecipientAnswer>>& answer) override {
     RecipientAnswer said;
     const auto route = world_.routes.find(mailbox.domain_key());
     if (route != world_.routes.end()) {
       said.route = route->second.first;
       said.route_up = route->second.second;
-      said.kind = !world_.directory_available ? Kind::unavailable : world_.directory.count(mailbox.key()) > 0 ? Kind::found : Kind::unknown;
+      said.kind = !world_.directory_available                 ? Kind::unavailable
+                  : world_.directory.count(mailbox.key()) > 0 ? Kind::found
+                                                              : Kind::unknown;
     }
     if (late_) {
       later_.push_back([answer, said] { answer->set(said); });
@@ -80,12 +83,14 @@ void ask(Source& source, std::vector<std::pair<Finding, smtp::Stage>>& all, smtp
   ADD_FAILURE() << "the check never came to an end";
 }
 
-std::string verdict_of(const Check& check, const World& world, const std::map<std::string, std::string>& facts, bool late) {
+std::string verdict_of(const Check& check, const World& world,
+                       const std::map<std::string, std::string>& facts, bool late) {
   Source source(world, late);
   Evidence evidence(source);
   smtp::ConnectFacts connect;
   connect.client.address = *base::IpAddress::parse(facts.at("client"));
-  smtp::HeloFacts helo{connect, facts.count("helo") > 0 ? facts.at("helo") : "client.example", true, false, {}, {}, 0};
+  smtp::HeloFacts helo{
+      connect, facts.count("helo") > 0 ? facts.at("helo") : "client.example", true, false, {}, {}, 0};
   smtp::MailFacts mail{helo, {}, facts.at("from") == "<>", {}};
   if (!mail.null_sender) mail.sender = *mail::Mailbox::parse(facts.at("from"));
   std::vector<smtp::Recipient> accepted;
@@ -102,7 +107,8 @@ std::string verdict_of(const Check& check, const World& world, const std::map<st
   for (const auto& [finding, stage] : all) {
     if (!text.empty()) text += " + ";
     const auto reason = finding.reply ? finding.reply->token() : finding.reason;
-    text += std::string(telemetry::name_of(finding.verdict)) + " " + std::string(reason) + " @" + std::string(smtp::name_of(finding.stage.value_or(stage)));
+    text += std::string(telemetry::name_of(finding.verdict)) + " " + std::string(reason) + " @" +
+            std::string(smtp::name_of(finding.stage.value_or(stage)));
   }
   return text;
 }
@@ -143,7 +149,8 @@ class Runner {
     std::uint64_t code = 0;
     base::parse_number(base::split_off(rest, ' '), code);
     const auto enhanced = base::split_off(rest, ' ');
-    world_.past = {PastAnswer::Kind::refuse, static_cast<std::uint16_t>(code), *smtp::Enhanced::parse(enhanced), std::string(rest)};
+    world_.past = {PastAnswer::Kind::refuse, static_cast<std::uint16_t>(code),
+                   *smtp::Enhanced::parse(enhanced), std::string(rest)};
   }
 
   void read_directory(std::string_view rest) {
@@ -163,10 +170,12 @@ class Runner {
     const auto arrow = text.find(" -> ");
     ASSERT_NE(arrow, std::string_view::npos) << place;
     auto config = gateway::read_config_text(world_.config, place);
-    for (const auto& problem : config.problems) EXPECT_EQ(problem.to_string().find("checks."), std::string::npos) << problem.to_string();
+    for (const auto& problem : config.problems)
+      EXPECT_EQ(problem.to_string().find("checks."), std::string::npos) << problem.to_string();
     const auto check = config.options.checks.all().at(name_)->make();
     for (const bool late : {false, true}) {
-      EXPECT_EQ(verdict_of(*check, world_, read_facts(text.substr(0, arrow)), late), text.substr(arrow + 4)) << place << (late ? " (late answers)" : "");
+      EXPECT_EQ(verdict_of(*check, world_, read_facts(text.substr(0, arrow)), late), text.substr(arrow + 4))
+          << place << (late ? " (late answers)" : "");
     }
   }
 
@@ -178,7 +187,10 @@ class Runner {
 
 class Cases : public testing::TestWithParam<std::string_view> {};
 
-TEST_P(Cases, come_out_as_written) { Runner(std::string(GetParam())).run(GATEPOST_SOURCE_DIR "/tests/checks/" + std::string(GetParam()) + ".cases"); }
+TEST_P(Cases, come_out_as_written) {
+  Runner(std::string(GetParam()))
+      .run(GATEPOST_SOURCE_DIR "/tests/checks/" + std::string(GetParam()) + ".cases");
+}
 
 std::vector<std::string_view> names() {
   std::vector<std::string_view> all;
@@ -186,10 +198,13 @@ std::vector<std::string_view> names() {
   return all;
 }
 
-INSTANTIATE_TEST_SUITE_P(All, Cases, testing::ValuesIn(names()), [](const auto& of) { return std::string(of.param); });
+INSTANTIATE_TEST_SUITE_P(All, Cases, testing::ValuesIn(names()),
+                         [](const auto& of) { return std::string(of.param); });
 
 TEST(Checks, each_have_a_page) {
-  for (const auto& type : all_checks()) EXPECT_TRUE(std::filesystem::exists(GATEPOST_SOURCE_DIR "/docs/checks/" + std::string(type.name) + ".md")) << type.name;
+  for (const auto& type : all_checks())
+    EXPECT_TRUE(std::filesystem::exists(GATEPOST_SOURCE_DIR "/docs/checks/" + std::string(type.name) + ".md"))
+        << type.name;
 }
 
 }  // namespace

@@ -25,15 +25,18 @@ Judged judged(std::string_view text) {
   if (text.find('d') != std::string_view::npos) j.on_error = OnError::defer;
   j.absolute = text.find('a') != std::string_view::npos;
   if (j.finding.verdict == Verdict::score) j.finding.score = std::stod(std::string(text));
-  if (j.finding.verdict == Verdict::reject || j.finding.verdict == Verdict::drop) j.finding.reply = smtp::Reply(550, {5, 7, 1}, j.check, std::string(j.check));
-  if (j.finding.verdict == Verdict::defer) j.finding.reply = smtp::Reply(451, {4, 7, 1}, j.check, std::string(j.check));
+  if (j.finding.verdict == Verdict::reject || j.finding.verdict == Verdict::drop)
+    j.finding.reply = smtp::Reply(550, {5, 7, 1}, j.check, std::string(j.check));
+  if (j.finding.verdict == Verdict::defer)
+    j.finding.reply = smtp::Reply(451, {4, 7, 1}, j.check, std::string(j.check));
   return j;
 }
 
 std::string describe(const smtp::Decision& decision) {
   static constexpr const char* acts[] = {"accept", "refuse", "drop", "discard"};
   std::string text = acts[static_cast<int>(decision.act)];
-  if (decision.reply) text += " " + std::to_string(decision.reply->code()) + " " + std::string(decision.reply->token());
+  if (decision.reply)
+    text += " " + std::to_string(decision.reply->code()) + " " + std::string(decision.reply->token());
   return text;
 }
 
@@ -92,14 +95,17 @@ TEST(Decide, follows_the_table) {
   policy.reject_score = 6;
   for (const auto& c : cases) {
     std::vector<Judged> findings;
-    for (std::string_view rest = c.findings; !rest.empty();) findings.push_back(judged(base::split_off(rest, ' ')));
+    for (std::string_view rest = c.findings; !rest.empty();)
+      findings.push_back(judged(base::split_off(rest, ' ')));
     EXPECT_EQ(describe(decide(findings, policy, false).decision), c.expected) << c.findings;
-    EXPECT_EQ(describe(decide(findings, policy, true).decision), c.exempt.empty() ? c.expected : c.exempt) << c.findings << " (exempt)";
+    EXPECT_EQ(describe(decide(findings, policy, true).decision), c.exempt.empty() ? c.expected : c.exempt)
+        << c.findings << " (exempt)";
   }
 }
 
 TEST(Decide, does_not_care_about_the_order_of_findings_of_different_strength) {
-  for (const auto* text : {"a:connect:defer b:rcpt:reject c:message:discard", "a:connect:drop b:rcpt:reject c:helo:score:9"}) {
+  for (const auto* text :
+       {"a:connect:defer b:rcpt:reject c:message:discard", "a:connect:drop b:rcpt:reject c:helo:score:9"}) {
     std::vector<Judged> findings;
     for (std::string_view rest = text; !rest.empty();) findings.push_back(judged(base::split_off(rest, ' ')));
     const auto forward = describe(decide(findings, {}, false).decision);
@@ -111,8 +117,10 @@ TEST(Decide, does_not_care_about_the_order_of_findings_of_different_strength) {
 TEST(Decide, names_the_largest_parts_of_a_score) {
   PolicyOptions policy;
   policy.reject_score = 6;
-  const std::vector<Judged> findings{judged("dnsbl:connect:score:4"), judged("helo:helo:score:0.2"), judged("spf:mail:score:2"), judged("rdns:connect:score:1")};
-  EXPECT_EQ(decide(findings, policy, false).decision.reply->text(), "refused for what several checks found together: 7.2 of 6 (dnsbl 4, spf 2, rdns 1)");
+  const std::vector<Judged> findings{judged("dnsbl:connect:score:4"), judged("helo:helo:score:0.2"),
+                                     judged("spf:mail:score:2"), judged("rdns:connect:score:1")};
+  EXPECT_EQ(decide(findings, policy, false).decision.reply->text(),
+            "refused for what several checks found together: 7.2 of 6 (dnsbl 4, spf 2, rdns 1)");
 }
 
 TEST(Decide, knows_no_score_thresholds_by_default) {
@@ -123,9 +131,11 @@ TEST(Decide, knows_no_score_thresholds_by_default) {
 TEST(Policy, exempts_postmaster_abuse_and_whom_it_is_told) {
   PolicyOptions policy;
   policy.exempt_recipients = {"support@example.org", "*@lab.example.org"};
-  const std::pair<const char*, bool> recipients[] = {{"PostMaster@example.org", true}, {"abuse@example.net", true}, {"support@example.org", true},
-                                                      {"support@example.net", false},   {"x@lab.example.org", true}, {"user@example.org", false}};
-  for (const auto& [recipient, exempt] : recipients) EXPECT_EQ(policy.exempt(*mail::Mailbox::parse(recipient)), exempt) << recipient;
+  const std::pair<const char*, bool> recipients[] = {
+      {"PostMaster@example.org", true}, {"abuse@example.net", true}, {"support@example.org", true},
+      {"support@example.net", false},   {"x@lab.example.org", true}, {"user@example.org", false}};
+  for (const auto& [recipient, exempt] : recipients)
+    EXPECT_EQ(policy.exempt(*mail::Mailbox::parse(recipient)), exempt) << recipient;
 }
 
 }  // namespace

@@ -13,8 +13,10 @@ namespace gatepost::base {
 namespace {
 
 TEST(IpAddress, is_read_and_written) {
-  for (const auto* text : {"192.0.2.1", "2001:db8::1", "::", "::1"}) EXPECT_EQ(IpAddress::parse(text)->to_string(), text);
-  for (const auto* text : {"", "192.0.2", "192.0.2.256", "2001:db8::g", "192.0.2.1 ", "1.2.3.4.5"}) EXPECT_FALSE(IpAddress::parse(text)) << text;
+  for (const auto* text : {"192.0.2.1", "2001:db8::1", "::", "::1"})
+    EXPECT_EQ(IpAddress::parse(text)->to_string(), text);
+  for (const auto* text : {"", "192.0.2", "192.0.2.256", "2001:db8::g", "192.0.2.1 ", "1.2.3.4.5"})
+    EXPECT_FALSE(IpAddress::parse(text)) << text;
 }
 
 TEST(IpAddress, takes_a_mapped_address_for_the_ipv4_address_it_is) {
@@ -29,19 +31,23 @@ TEST(IpAddress, is_written_as_a_literal_of_rfc_5321) {
 
 TEST(IpAddress, knows_what_it_can_be_used_for) {
   const std::pair<const char*, Scope> cases[] = {
-      {"127.0.0.1", Scope::loopback},    {"10.1.2.3", Scope::private_use},   {"172.16.0.1", Scope::private_use},
-      {"172.32.0.1", Scope::global},     {"192.168.1.1", Scope::private_use}, {"100.64.0.1", Scope::shared},
-      {"100.128.0.1", Scope::global},    {"169.254.1.1", Scope::link_local}, {"0.0.0.0", Scope::unspecified},
-      {"224.0.0.1", Scope::multicast},   {"203.0.113.9", Scope::global},     {"::1", Scope::loopback},
-      {"::", Scope::unspecified},        {"fe80::1", Scope::link_local},     {"fd00::1", Scope::private_use},
-      {"ff02::1", Scope::multicast},     {"2001:db8::1", Scope::global}};
+      {"127.0.0.1", Scope::loopback},      {"10.1.2.3", Scope::private_use},
+      {"172.16.0.1", Scope::private_use},  {"172.32.0.1", Scope::global},
+      {"192.168.1.1", Scope::private_use}, {"100.64.0.1", Scope::shared},
+      {"100.128.0.1", Scope::global},      {"169.254.1.1", Scope::link_local},
+      {"0.0.0.0", Scope::unspecified},     {"224.0.0.1", Scope::multicast},
+      {"203.0.113.9", Scope::global},      {"::1", Scope::loopback},
+      {"::", Scope::unspecified},          {"fe80::1", Scope::link_local},
+      {"fd00::1", Scope::private_use},     {"ff02::1", Scope::multicast},
+      {"2001:db8::1", Scope::global}};
   for (const auto& [text, scope] : cases) EXPECT_EQ(IpAddress::parse(text)->scope(), scope) << text;
 }
 
 TEST(Endpoint, needs_brackets_around_ipv6) {
   EXPECT_EQ(Endpoint::parse("192.0.2.1:25")->to_string(), "192.0.2.1:25");
   EXPECT_EQ(Endpoint::parse("[2001:db8::1]:25")->to_string(), "[2001:db8::1]:25");
-  for (const auto* text : {"2001:db8::1:25", "192.0.2.1", "192.0.2.1:", "192.0.2.1:65536", ":25", "[::1]25", "host:25"}) {
+  for (const auto* text :
+       {"2001:db8::1:25", "192.0.2.1", "192.0.2.1:", "192.0.2.1:65536", ":25", "[::1]25", "host:25"}) {
     EXPECT_FALSE(Endpoint::parse(text)) << text;
   }
 }
@@ -51,12 +57,17 @@ TEST(Network, contains_what_shares_its_prefix) {
     const char* network;
     const char* address;
     bool contained;
-  } cases[] = {{"192.0.2.0/24", "192.0.2.255", true},  {"192.0.2.0/24", "192.0.3.0", false},   {"192.0.2.77/24", "192.0.2.1", true},
-               {"192.0.2.1", "192.0.2.1", true},        {"192.0.2.1", "192.0.2.2", false},      {"0.0.0.0/0", "203.0.113.9", true},
-               {"0.0.0.0/0", "2001:db8::1", false},     {"2001:db8::/33", "2001:db8:7fff::", true}, {"2001:db8::/33", "2001:db8:8000::", false},
-               {"::/0", "2001:db8::1", true},           {"10.0.0.0/9", "10.127.0.1", true},     {"10.0.0.0/9", "10.128.0.1", false}};
-  for (const auto& c : cases) EXPECT_EQ(Network::parse(c.network)->contains(*IpAddress::parse(c.address)), c.contained) << c.network << " " << c.address;
-  for (const auto* text : {"192.0.2.0/33", "192.0.2.0/", "192.0.2/24", "::/129", "x"}) EXPECT_FALSE(Network::parse(text)) << text;
+  } cases[] = {{"192.0.2.0/24", "192.0.2.255", true},       {"192.0.2.0/24", "192.0.3.0", false},
+               {"192.0.2.77/24", "192.0.2.1", true},        {"192.0.2.1", "192.0.2.1", true},
+               {"192.0.2.1", "192.0.2.2", false},           {"0.0.0.0/0", "203.0.113.9", true},
+               {"0.0.0.0/0", "2001:db8::1", false},         {"2001:db8::/33", "2001:db8:7fff::", true},
+               {"2001:db8::/33", "2001:db8:8000::", false}, {"::/0", "2001:db8::1", true},
+               {"10.0.0.0/9", "10.127.0.1", true},          {"10.0.0.0/9", "10.128.0.1", false}};
+  for (const auto& c : cases)
+    EXPECT_EQ(Network::parse(c.network)->contains(*IpAddress::parse(c.address)), c.contained)
+        << c.network << " " << c.address;
+  for (const auto* text : {"192.0.2.0/33", "192.0.2.0/", "192.0.2/24", "::/129", "x"})
+    EXPECT_FALSE(Network::parse(text)) << text;
   EXPECT_EQ(Network::parse("192.0.2.77/24")->to_string(), "192.0.2.0/24");
 }
 
@@ -75,8 +86,11 @@ TEST(Text, makes_foreign_bytes_fit_for_a_reply) {
 }
 
 TEST(Text, knows_utf8) {
-  for (const auto* good : {"", "abc", "\xC3\xA9", "\xE2\x82\xAC", "\xF0\x9F\x98\x80", "\xF4\x8F\xBF\xBF"}) EXPECT_TRUE(is_utf8(good)) << good;
-  for (const auto* bad : {"\xC3", "\xC0\xAF", "\xE0\x80\x80", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xFF", "\x80", "\xF0\x80\x80\x80"}) EXPECT_FALSE(is_utf8(bad));
+  for (const auto* good : {"", "abc", "\xC3\xA9", "\xE2\x82\xAC", "\xF0\x9F\x98\x80", "\xF4\x8F\xBF\xBF"})
+    EXPECT_TRUE(is_utf8(good)) << good;
+  for (const auto* bad : {"\xC3", "\xC0\xAF", "\xE0\x80\x80", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xFF",
+                          "\x80", "\xF0\x80\x80\x80"})
+    EXPECT_FALSE(is_utf8(bad));
 }
 
 TEST(Text, guesses_what_was_meant) {
@@ -99,7 +113,8 @@ TEST(Text, reads_whole_numbers_only) {
   std::uint64_t number = 0;
   EXPECT_TRUE(parse_number("18446744073709551615", number));
   EXPECT_EQ(number, UINT64_MAX);
-  for (const auto* text : {"", "-1", "+1", "1 ", "18446744073709551616", "0x1"}) EXPECT_FALSE(parse_number(text, number)) << text;
+  for (const auto* text : {"", "-1", "+1", "1 ", "18446744073709551616", "0x1"})
+    EXPECT_FALSE(parse_number(text, number)) << text;
 }
 
 template <class T>
@@ -118,8 +133,10 @@ TEST(TextForms, read_sizes_and_times) {
   EXPECT_EQ(round_trip<Millis>("90s"), "90 s");
   EXPECT_EQ(round_trip<Millis>("250 ms"), "250 ms");
   EXPECT_EQ(round_trip<Millis>("36 h"), "36 h");
-  for (const auto* text : {"", "MiB", "-1", "1.5 MiB", "1 parsec", "18446744073709551615 GiB"}) EXPECT_EQ(round_trip<ByteSize>(text), "wrong") << text;
-  for (const auto* text : {"", "5", "5 years", "1e3 s", "99999999 d"}) EXPECT_EQ(round_trip<Millis>(text), "wrong") << text;
+  for (const auto* text : {"", "MiB", "-1", "1.5 MiB", "1 parsec", "18446744073709551615 GiB"})
+    EXPECT_EQ(round_trip<ByteSize>(text), "wrong") << text;
+  for (const auto* text : {"", "5", "5 years", "1e3 s", "99999999 d"})
+    EXPECT_EQ(round_trip<Millis>(text), "wrong") << text;
 }
 
 TEST(TextForms, never_print_a_secret) {

@@ -1,8 +1,8 @@
 #include <gtest/gtest.h>
 
-#include <cstring>
 #include <fcntl.h>
 #include <unistd.h>
+#include <cstring>
 
 #include "core/state/body.hpp"
 #include "core/state/spill.hpp"
@@ -28,12 +28,15 @@ struct BodyTest : testing::Test {
       if (cursor.needs_load()) {
         const auto load = cursor.load();
         const auto buffer = cursor.load_buffer(load);
-        EXPECT_EQ(::pread(body.file()->descriptor(), buffer.data(), buffer.size(), static_cast<off_t>(load.file_offset)), static_cast<ssize_t>(load.size));
+        EXPECT_EQ(::pread(body.file()->descriptor(), buffer.data(), buffer.size(),
+                          static_cast<off_t>(load.file_offset)),
+                  static_cast<ssize_t>(load.size));
         cursor.loaded(load);
       }
       const auto gathered = cursor.gather(parts);
       EXPECT_GT(gathered.bytes, 0U);
-      for (std::size_t i = 0; i < gathered.count; ++i) out.append(static_cast<const char*>(parts[i].iov_base), parts[i].iov_len);
+      for (std::size_t i = 0; i < gathered.count; ++i)
+        out.append(static_cast<const char*>(parts[i].iov_base), parts[i].iov_len);
       cursor.advance(gathered.bytes);
     }
     return out;
@@ -45,7 +48,8 @@ struct BodyTest : testing::Test {
     if (!file) file = std::make_shared<SpillFile>(::open("/tmp", O_TMPFILE | O_RDWR, 0600));
     auto offset = static_cast<off_t>(body.spill_offset());
     for (const auto& part : body.spillable()) {
-      EXPECT_EQ(::pwrite(file->descriptor(), part.iov_base, part.iov_len, offset), static_cast<ssize_t>(part.iov_len));
+      EXPECT_EQ(::pwrite(file->descriptor(), part.iov_base, part.iov_len, offset),
+                static_cast<ssize_t>(part.iov_len));
       offset += static_cast<off_t>(part.iov_len);
     }
     body.spilled(file);
@@ -137,7 +141,8 @@ TEST_F(BodyTest, moves_its_middle_to_disk_and_reads_it_back) {
 TEST_F(BodyTest, has_dots_in_spilled_parts) {
   Body body(pool, Body::Form::plain);
   auto text = pattern(ChunkPool::small + 3 * ChunkPool::large);
-  const std::size_t dots[] = {5, ChunkPool::small, ChunkPool::small + 1, ChunkPool::small + ChunkPool::large - 1, text.size() - 1};
+  const std::size_t dots[] = {5, ChunkPool::small, ChunkPool::small + 1,
+                              ChunkPool::small + ChunkPool::large - 1, text.size() - 1};
   for (const auto dot : dots) text[dot] = '.';
   body.append(text);
   for (const auto dot : dots) body.note_dot(dot);
@@ -189,7 +194,8 @@ TEST(DiskSpillStore, writes_and_reads_on_its_own_thread) {
   auto store = make_disk_spill_store("/tmp");
   std::string text = "hello spill";
   std::shared_ptr<SpillFile> file;
-  store->write(nullptr, {{text.data(), text.size()}}, 0, io.get_executor(), [&](std::shared_ptr<SpillFile> written) { file = std::move(written); });
+  store->write(nullptr, {{text.data(), text.size()}}, 0, io.get_executor(),
+               [&](std::shared_ptr<SpillFile> written) { file = std::move(written); });
   std::string again(text.size(), '\0');
   bool good = false;
   const auto work = net::asio::make_work_guard(io);

@@ -1,8 +1,8 @@
 #include <gtest/gtest.h>
 
-#include <boost/asio/co_spawn.hpp>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <boost/asio/co_spawn.hpp>
 
 #include "core/net/acceptor.hpp"
 #include "core/net/callback.hpp"
@@ -226,7 +226,8 @@ struct Listening {
   std::vector<int> accepted;
   ListeningSocket socket = std::move(*ListeningSocket::open(*base::Endpoint::parse("127.0.0.1:0"), {}));
   base::Endpoint local = socket.local();
-  Acceptor acceptor{io, std::move(socket), [this](int fd, const base::Endpoint&) { accepted.push_back(fd); }, [] {}};
+  Acceptor acceptor{io, std::move(socket), [this](int fd, const base::Endpoint&) { accepted.push_back(fd); },
+                    [] {}};
   Listening() { acceptor.start(); }
   ~Listening() {
     for (const int fd : accepted) ::close(fd);
@@ -259,7 +260,8 @@ TEST(Connector, says_why_it_could_not_connect) {
   asio::io_context io;
   auto connector = make_tcp_connector(io, 0);
   Deadline deadline;
-  const auto nobody = ListeningSocket::open(*base::Endpoint::parse("127.0.0.1:0"), {})->local();  // closed again
+  const auto nobody =
+      ListeningSocket::open(*base::Endpoint::parse("127.0.0.1:0"), {})->local();  // closed again
   run(io, [&]() -> Task<void> {
     auto stream = co_await connector->connect("127.0.0.1", nobody.port, deadline);
     EXPECT_FALSE(stream.has_value());

@@ -8,8 +8,11 @@ namespace {
 using namespace std::string_literals;
 
 const std::string signature = "\r\n\r\n\0\r\nQUIT\n"s;
-const std::string v2_tcp4 = signature + "\x21\x11\x00\x0C"s + "\xCB\x00\x71\x09\xC0\x00\x02\x01\x12\x34\x00\x19"s;
-const std::string v2_tcp6 = signature + "\x21\x21\x00\x24"s + "\x20\x01\x0d\xb8"s + std::string(11, '\0') + "\x01"s + "\x20\x01\x0d\xb8"s + std::string(11, '\0') + "\x02"s + "\x12\x34\x00\x19"s;
+const std::string v2_tcp4 =
+    signature + "\x21\x11\x00\x0C"s + "\xCB\x00\x71\x09\xC0\x00\x02\x01\x12\x34\x00\x19"s;
+const std::string v2_tcp6 = signature + "\x21\x21\x00\x24"s + "\x20\x01\x0d\xb8"s + std::string(11, '\0') +
+                            "\x01"s + "\x20\x01\x0d\xb8"s + std::string(11, '\0') + "\x02"s +
+                            "\x12\x34\x00\x19"s;
 
 struct Case {
   std::string input;
@@ -35,14 +38,15 @@ TEST(ProxyProtocol, is_parsed) {
       {v2_tcp4, ProxyParse::complete, "203.0.113.9:4660"},
       {v2_tcp4 + "EHLO x", ProxyParse::complete, "203.0.113.9:4660"},
       {v2_tcp6, ProxyParse::complete, "[2001:db8::1]:4660"},
-      {signature + "\x20\x00\x00\x00"s, ProxyParse::complete},                                        // LOCAL
-      {signature + "\x21\x00\x00\x00"s, ProxyParse::complete},                                        // UNSPEC
-      {signature + "\x21\x11\x00\x0F"s + v2_tcp4.substr(16) + "\x04\x00\x00"s, ProxyParse::complete, "203.0.113.9:4660"},  // TLV
-      {signature + "\x11\x11\x00\x0C"s + v2_tcp4.substr(16), ProxyParse::malformed},                  // version 1
-      {signature + "\x22\x11\x00\x0C"s + v2_tcp4.substr(16), ProxyParse::malformed},                  // command 2
-      {signature + "\x21\x11\x00\x0B"s + v2_tcp4.substr(16), ProxyParse::malformed},                  // too short
-      {signature + "\x21\x12\x00\x0C"s + v2_tcp4.substr(16), ProxyParse::malformed},                  // UDP
-      {signature + "\x21\x11\xFF\xFF"s, ProxyParse::malformed},                                       // endless
+      {signature + "\x20\x00\x00\x00"s, ProxyParse::complete},  // LOCAL
+      {signature + "\x21\x00\x00\x00"s, ProxyParse::complete},  // UNSPEC
+      {signature + "\x21\x11\x00\x0F"s + v2_tcp4.substr(16) + "\x04\x00\x00"s, ProxyParse::complete,
+       "203.0.113.9:4660"},                                                           // TLV
+      {signature + "\x11\x11\x00\x0C"s + v2_tcp4.substr(16), ProxyParse::malformed},  // version 1
+      {signature + "\x22\x11\x00\x0C"s + v2_tcp4.substr(16), ProxyParse::malformed},  // command 2
+      {signature + "\x21\x11\x00\x0B"s + v2_tcp4.substr(16), ProxyParse::malformed},  // too short
+      {signature + "\x21\x12\x00\x0C"s + v2_tcp4.substr(16), ProxyParse::malformed},  // UDP
+      {signature + "\x21\x11\xFF\xFF"s, ProxyParse::malformed},                       // endless
       {v2_tcp4.substr(0, 20), ProxyParse::incomplete},
   };
   for (const auto& c : cases) {

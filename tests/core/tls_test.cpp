@@ -1,9 +1,9 @@
 // TLS over a socket pair, with certificates made on the spot.
 #include <gtest/gtest.h>
 
+#include <sys/socket.h>
 #include <filesystem>
 #include <fstream>
-#include <sys/socket.h>
 
 #include "core/net/tls_context.hpp"
 #include "core/net/tls_stream.hpp"
@@ -31,7 +31,8 @@ struct TlsTest : testing::Test {
   Ends connect(const TlsServerContext& server, const TlsClientContext& client, const std::string& name) {
     int ends[2];
     EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
-    return {std::make_unique<TlsStream>(io, ends[0], server.make_session()), std::make_unique<TlsStream>(io, ends[1], client.make_session(name))};
+    return {std::make_unique<TlsStream>(io, ends[0], server.make_session()),
+            std::make_unique<TlsStream>(io, ends[1], client.make_session(name))};
   }
   static std::pair<IoStatus, IoStatus> handshake(Ends& ends) {
     IoStatus server{};
@@ -39,7 +40,9 @@ struct TlsTest : testing::Test {
     for (int i = 0; i < 10; ++i) {
       client = ends.client->handshake().status;
       server = ends.server->handshake().status;
-      if ((client == IoStatus::done || client == IoStatus::error) && (server == IoStatus::done || server == IoStatus::error)) break;
+      if ((client == IoStatus::done || client == IoStatus::error) &&
+          (server == IoStatus::done || server == IoStatus::error))
+        break;
     }
     return {server, client};
   }
@@ -131,11 +134,13 @@ TEST_F(TlsTest, says_what_is_wrong_with_a_certificate_file) {
   const auto good = certificate("mx.example.org");
   const auto missing = TlsServerContext::load({{directory + "/none.pem", good.key}});
   ASSERT_FALSE(missing);
-  EXPECT_EQ(missing.error().message.find("cannot read a certificate from " + directory + "/none.pem"), 0U) << missing.error().message;
+  EXPECT_EQ(missing.error().message.find("cannot read a certificate from " + directory + "/none.pem"), 0U)
+      << missing.error().message;
   const auto other = certificate("mx.example.net");
   const auto mismatch = TlsServerContext::load({{good.certificate, other.key}});
   ASSERT_FALSE(mismatch);
-  EXPECT_NE(mismatch.error().message.find("key values mismatch"), std::string::npos) << mismatch.error().message;
+  EXPECT_NE(mismatch.error().message.find("key values mismatch"), std::string::npos)
+      << mismatch.error().message;
 }
 
 }  // namespace

@@ -15,12 +15,15 @@ std::shared_ptr<const FileDirectory> parse(std::string_view text, std::string se
 }
 
 TEST(FileDirectory, finds_addresses_without_case_and_whole_domains) {
-  const auto directory = parse("\xEF\xBB\xBFUser@Example.ORG\r\n# comment\n\n  other@example.org  # note\n@example.net\n\"quoted user\"@example.org\n");
+  const auto directory = parse(
+      "\xEF\xBB\xBFUser@Example.ORG\r\n# comment\n\n  other@example.org  # note\n@example.net\n\"quoted "
+      "user\"@example.org\n");
   EXPECT_EQ(directory->size(), 4U);
-  const std::pair<const char*, Lookup> cases[] = {{"user@example.org", Lookup::found},         {"other@example.org", Lookup::found},
-                                                   {"anybody@example.net", Lookup::found},      {"quoted user@example.org", Lookup::found},
-                                                   {"nobody@example.org", Lookup::unknown},     {"user@example.com", Lookup::unknown},
-                                                   {"user@sub.example.net", Lookup::unknown}};
+  const std::pair<const char*, Lookup> cases[] = {
+      {"user@example.org", Lookup::found},      {"other@example.org", Lookup::found},
+      {"anybody@example.net", Lookup::found},   {"quoted user@example.org", Lookup::found},
+      {"nobody@example.org", Lookup::unknown},  {"user@example.com", Lookup::unknown},
+      {"user@sub.example.net", Lookup::unknown}};
   for (const auto& [key, expected] : cases) EXPECT_EQ(directory->find(key), expected) << key;
 }
 
@@ -35,7 +38,8 @@ TEST(FileDirectory, knows_subaddresses_where_it_is_told_to) {
 
 TEST(FileDirectory, names_the_lines_it_cannot_read_and_keeps_the_others) {
   std::vector<FileDirectory::Mistake> mistakes;
-  const auto directory = FileDirectory::parse("a@example.org\nb example.org\n\xff@example.org\nc@example.org", "", mistakes);
+  const auto directory =
+      FileDirectory::parse("a@example.org\nb example.org\n\xff@example.org\nc@example.org", "", mistakes);
   EXPECT_EQ(directory->size(), 2U);
   ASSERT_EQ(mistakes.size(), 2U);
   EXPECT_EQ(mistakes[0].line, 2U);
@@ -43,7 +47,8 @@ TEST(FileDirectory, names_the_lines_it_cannot_read_and_keeps_the_others) {
 }
 
 TEST(FileDirectory, tells_what_was_added) {
-  EXPECT_EQ(parse("a@x.example\nb@x.example")->added_since(*parse("b@x.example\nc@x.example")), std::vector<std::string>{"a@x.example"});
+  EXPECT_EQ(parse("a@x.example\nb@x.example")->added_since(*parse("b@x.example\nc@x.example")),
+            std::vector<std::string>{"a@x.example"});
 }
 
 /// Cannot tell.
@@ -54,19 +59,36 @@ struct Broken final : Directory {
 
 struct TableTest : testing::Test {
   std::map<std::string, DirectoryOptions> options{{"staff", {}}, {"lists", {}}};
-  DomainTable::Directories directories{{"staff", parse("user@example.org\npostmaster@example.org")}, {"lists", parse("list@example.org")}};
-  std::vector<DomainOptions> domains{{{"example.org", "EXAMPLE.net"}, {"file:staff", "file:lists"}, "inside", ""}, {{"b\xC3\xBC" "cher.example"}, {"any"}, "elsewhere", "admin@example.org"}};
+  DomainTable::Directories directories{{"staff", parse("user@example.org\npostmaster@example.org")},
+                                       {"lists", parse("list@example.org")}};
+  std::vector<DomainOptions> domains{
+      {{"example.org", "EXAMPLE.net"}, {"file:staff", "file:lists"}, "inside", ""},
+      {{"b\xC3\xBC"
+        "cher.example"},
+       {"any"},
+       "elsewhere",
+       "admin@example.org"}};
   base::Problems problems;
-  DomainTable build() { return DomainTable::build(domains, options, directories, {"inside", "elsewhere"}, problems); }
+  DomainTable build() {
+    return DomainTable::build(domains, options, directories, {"inside", "elsewhere"}, problems);
+  }
   static mail::Mailbox mailbox(const char* text) { return mail::parse_path(text).mailbox; }
 };
 
 TEST_F(TableTest, asks_directories_in_order) {
   const auto table = build();
   EXPECT_TRUE(problems.all().empty());
-  const std::pair<const char*, Kind> cases[] = {{"<user@example.org>", Kind::found},           {"<list@Example.Org>", Kind::found},        {"<nobody@example.org>", Kind::unknown},
-                                                 {"<user@example.net>", Kind::unknown},         {"<user@remote.example>", Kind::not_ours},  {"<any@xn--bcher-kva.example>", Kind::found},
-                                                 {"<any@b\xC3\xBC" "cher.example>", Kind::found}, {"<postmaster>", Kind::found},            {"<user@sub.example.org>", Kind::not_ours}};
+  const std::pair<const char*, Kind> cases[] = {{"<user@example.org>", Kind::found},
+                                                {"<list@Example.Org>", Kind::found},
+                                                {"<nobody@example.org>", Kind::unknown},
+                                                {"<user@example.net>", Kind::unknown},
+                                                {"<user@remote.example>", Kind::not_ours},
+                                                {"<any@xn--bcher-kva.example>", Kind::found},
+                                                {"<any@b\xC3\xBC"
+                                                 "cher.example>",
+                                                 Kind::found},
+                                                {"<postmaster>", Kind::found},
+                                                {"<user@sub.example.org>", Kind::not_ours}};
   for (const auto& [text, expected] : cases) EXPECT_EQ(table.find(mailbox(text)).kind, expected) << text;
 }
 
@@ -86,10 +108,16 @@ TEST_F(TableTest, sends_postmaster_where_it_is_told) {
 }
 
 TEST_F(TableTest, says_what_does_not_fit_together) {
-  domains = {{{}, {}, "", ""}, {{"example.org", "example.org", "[192.0.2.1]"}, {"staff", "ldap:staff", "file:stuff", "any"}, "insde", "not an address"}};
+  domains = {{{}, {}, "", ""},
+             {{"example.org", "example.org", "[192.0.2.1]"},
+              {"staff", "ldap:staff", "file:stuff", "any"},
+              "insde",
+              "not an address"}};
   build();
   std::vector<std::string> found;
-  for (const auto& problem : problems.all()) found.push_back(problem.path + ": " + problem.message + (problem.hint.empty() ? "" : " (" + problem.hint + ")"));
+  for (const auto& problem : problems.all())
+    found.push_back(problem.path + ": " + problem.message +
+                    (problem.hint.empty() ? "" : " (" + problem.hint + ")"));
   EXPECT_EQ(found, (std::vector<std::string>{
                        "domains[0].names: names no domain",
                        "domains[0].recipients: names no directory (\"any\" takes every address)",

@@ -15,9 +15,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   for (const char c : mailbox.text()) require(c != '\r' && c != '\n' && c != '\0' && c != '\x7f');
   require(mailbox.text().size() <= 254);
   const auto again = mail::parse_path("<" + mailbox.text() + ">");
-  require(again.error == mail::PathError::none && again.mailbox.text() == mailbox.text() && again.mailbox.key() == mailbox.key() && again.rest.empty());
+  require(again.error == mail::PathError::none && again.mailbox.text() == mailbox.text() &&
+          again.mailbox.key() == mailbox.key() && again.rest.empty());
   if (mailbox.has_domain()) require(mail::domain_key(mailbox.domain_key()) == mailbox.domain_key());
-  const auto field = mail::received_field({text, text, {}, "mx.example.org", "ESMTP", "", "ID", mailbox.text(), {}});
+  const auto field =
+      mail::received_field({text, text, {}, "mx.example.org", "ESMTP", "", "ID", mailbox.text(), {}});
   std::size_t lines = 0;
   for (std::size_t i = 0; i < field.size(); ++i) {
     if (field[i] != '\n') continue;

@@ -10,7 +10,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   whole.feed(input.text);
   mail::HeaderScan split;
   for (auto rest = input.text; !rest.empty();) split.feed(input.portion(rest, 20));
-  fuzz::require(whole.complete() == split.complete() && whole.size() == split.size() && whole.received() == split.received());
+  fuzz::require(whole.complete() == split.complete() && whole.size() == split.size() &&
+                whole.received() == split.received());
   fuzz::require(whole.size() <= input.text.size());
   return 0;
 }

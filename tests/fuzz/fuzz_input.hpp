@@ -16,7 +16,8 @@ inline void require(bool good) {
 struct Input {
   std::mt19937 random;
   std::string_view text;
-  Input(const std::uint8_t* data, std::size_t size) : random(size > 0 ? data[0] : 0), text(reinterpret_cast<const char*>(data), size) {
+  Input(const std::uint8_t* data, std::size_t size)
+      : random(size > 0 ? data[0] : 0), text(reinterpret_cast<const char*>(data), size) {
     if (size > 0) text.remove_prefix(1);
   }
   /// A random portion from the front of `rest`.

@@ -1,4 +1,5 @@
-// PROXY headers: a header that is complete stays the same with more behind it, and is incomplete before its end.
+// PROXY headers: a header that is complete stays the same with more behind it, and is incomplete before its
+// end.
 #include "core/net/proxy_protocol.hpp"
 #include "fuzz_input.hpp"
 
@@ -13,7 +14,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   require(header.length > 0 && header.length <= input.size() && header.length <= 536);
   net::ProxyHeader again;
   require(net::parse_proxy_header(input.substr(0, header.length), again) == net::ProxyParse::complete);
-  require(again.length == header.length && again.source == header.source && again.destination == header.destination);
+  require(again.length == header.length && again.source == header.source &&
+          again.destination == header.destination);
   require(net::parse_proxy_header(input.substr(0, header.length - 1), again) == net::ProxyParse::incomplete);
   return 0;
 }

@@ -10,7 +10,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   fuzz::Input input(data, size);
   smtp::Envelope envelope;
   envelope.sender = "a@remote.example";
-  for (unsigned i = 0; i <= input.random() % 3; ++i) envelope.recipients.push_back({"r" + std::to_string(i) + "@example.org", ""});
+  for (unsigned i = 0; i <= input.random() % 3; ++i)
+    envelope.recipients.push_back({"r" + std::to_string(i) + "@example.org", ""});
   const auto tls = static_cast<smtp::ClientTls>(input.random() % 3);
   smtp::ClientSession session("mx.example.org", tls);
   auto action = session.greet();
@@ -27,7 +28,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         break;
       case Action::body: {
         const auto& replies = session.replies();
-        require(replies.mail->positive() && replies.rcpts.size() == envelope.recipients.size() && replies.data->code == 354);
+        require(replies.mail->positive() && replies.rcpts.size() == envelope.recipients.size() &&
+                replies.data->code == 354);
         for (const auto& reply : replies.rcpts) require(reply.positive());
         action = session.body_sent();
         break;

@@ -1,5 +1,5 @@
-// A whole session: whatever a client sends in whatever portions, and whatever policy and delivery say, the replies
-// are well-formed, every transaction is recorded once, and nothing is delivered without recipients.
+// A whole session: whatever a client sends in whatever portions, and whatever policy and delivery say, the
+// replies are well-formed, every transaction is recorded once, and nothing is delivered without recipients.
 #include <array>
 #include <cstring>
 #include <string>
@@ -24,7 +24,9 @@ struct Host final : smtp::ServerHost {
   }
   bool has_room() const override { return true; }
   state::ChunkPool& chunks() override { return pool; }
-  void refused(smtp::Stage, const smtp::Reply& reply, std::string_view) override { require(!reply.positive()); }
+  void refused(smtp::Stage, const smtp::Reply& reply, std::string_view) override {
+    require(!reply.positive());
+  }
   void transaction_ended(const smtp::TransactionRecord&) override { ++records; }
 };
 
@@ -44,7 +46,9 @@ smtp::Decision decide(std::mt19937& random) {
   switch (random() % 20) {
     case 0: return smtp::Decision::refuse(smtp::Reply(550, {5, 7, 1}, "fuzz.no", "no"));
     case 1: return smtp::Decision::refuse(smtp::Reply(451, {4, 7, 1}, "fuzz.later", "later"));
-    case 2: return random() % 4 == 0 ? smtp::Decision::drop(smtp::Reply(554, {5, 7, 1}, "fuzz.drop", "go")) : smtp::Decision::accept();
+    case 2:
+      return random() % 4 == 0 ? smtp::Decision::drop(smtp::Reply(554, {5, 7, 1}, "fuzz.drop", "go"))
+                               : smtp::Decision::accept();
     default: return smtp::Decision::accept();
   }
 }
@@ -76,7 +80,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   settings.options.max_message_size = {2000};
   settings.options.max_header_size = {500};
   settings.options.max_recipients = 5;
-  settings.options.bare_newline = input.random() % 2 == 0 ? smtp::BareNewline::normalize : smtp::BareNewline::reject;
+  settings.options.bare_newline =
+      input.random() % 2 == 0 ? smtp::BareNewline::normalize : smtp::BareNewline::reject;
   smtp::ServerSession session(settings, host, {});
   auto step = session.start();
   std::string buffer;

@@ -27,7 +27,8 @@ std::vector<std::string> problems(const std::string& text) {
   ServerRegistry servers;
   const auto snapshot = Snapshot::build(config, servers, false);
   std::vector<std::string> found;
-  for (const auto& problem : snapshot ? snapshot->config.problems : config.problems) found.push_back(problem.to_string());
+  for (const auto& problem : snapshot ? snapshot->config.problems : config.problems)
+    found.push_back(problem.to_string());
   return found;
 }
 
@@ -52,41 +53,96 @@ TEST(Config, says_file_line_column_what_and_what_was_probably_meant) {
     const char* by;
     std::vector<std::string> expected;
   } cases[] = {
-      {"hostname", "hostnam", {"f: error: hostname: is missing (add hostname = \"mx1.example.org\" with the name of your MX record)",
-                               "f:1:1: error: there is no option \"hostnam\" (did you mean \"hostname\"?)"}},
-      {"[smtp]", "[smpt]", {"f: error: smtp.listen: is missing (add listen = [\"0.0.0.0:25\", \"[::]:25\"] to [smtp])", "f:2:2: error: there is no option \"smpt\" (did you mean \"smtp\"?)"}},
-      {"\"127.0.0.1:2525\"", "\"127.0.0.1\"", {"f:3:11: error: smtp.listen \"127.0.0.1\": must be an address and a port like \"192.0.2.1:25\" or \"[2001:db8::1]:25\""}},
-      {"\"127.0.0.1:2525\"", "25", {"f:3:11: error: smtp.listen must be a address:port in quotes, not a number"}},
-      {"tls = \"none\"", "tls = \"none", {"f:10:12: error: Error while parsing string: unescaped control characters other than TAB (U+0009) are explicitly prohibited"}},
-      {"\"none\"", "\"always\"", {"f:10:7: error: routes.inside.tls \"always\": must be one of \"none\", \"opportunistic\", \"require\", \"verify\""}},
-      {"\"none\"", "\"none\"\nmax_connections = 0", {"f:11:19: error: routes.inside.max_connections must be between 1 and 10000"}},
-      {"\"none\"", "\"none\"\nmax_connections = \"9\"", {"f:11:19: error: routes.inside.max_connections must be a whole number, not a text"}},
-      {"\"none\"", "\"none\"\nidle_timeout = \"5\"", {"f:11:16: error: routes.inside.idle_timeout \"5\": must be a time like \"30 s\", \"5 min\" or \"250 ms\""}},
-      {"= \"inside\"", "= \"insde\"", {"f:7:9: error: domains[0].route: there is no route \"insde\" (did you mean \"inside\"?)"}},
-      {"[\"any\"]", "[\"file:staff\"]", {"f:6:14: error: domains[0].recipients: there is no directory \"staff\" (add [directories.staff])"}},
-      {"[\"example.org\"]", "[\"exam ple\", \"example.org\", \"EXAMPLE.org\"]", {"f:5:9: error: domains[0].names: \"exam ple\" is no domain", "f:5:9: error: domains[0].names: \"EXAMPLE.org\" is named twice"}},
-      {"[[domains]]", "[domains]", {"f:4:1: error: domains must be a list of tables [[domains]], not a table"}},
-      {"\"10.0.0.5:25\"", "\"127.0.0.1:2525\"", {"f:9:11: error: routes.inside.servers: 127.0.0.1:2525 is where we listen ourselves: mail would go round in a loop"}},
-      {"[[domains]]", "max_message_size = \"3 GiB\"\nbare_newline = true\n[[domains]]", {"f:4:20: error: smtp.max_message_size: must be at most 2 GiB", "f:5:16: error: smtp.bare_newline must be a \"normalize\" or \"reject\" in quotes, not true or false"}},
-      {"[smtp]", "[web]\nlisten = \"0.0.0.0:80\"\n[smtp]", {"f:3:10: error: web.listen: 0.0.0.0:80 is not loopback, and password_hash is not set (run `gatepost web passwd`, or listen at 127.0.0.1)"}},
-      {"[[domains]]", "[checks.acess]\nmode = \"off\"\n[[domains]]", {"f:4:9: error: there is no option \"checks.acess\" (did you mean \"access\"?)"}},
-      {"[[domains]]", "[[checks.access.rules]]\naction = \"deny\"\n[[domains]]", {"f:4:1: error: checks.access.rules[0]: a rule without conditions matches everything (give it client, helo, sender or recipient)"}},
-      {"[[domains]]", "[checks.recipient]\nmode = \"off\"\n[[domains]]", {"f:5:1: error: there is no option \"checks.recipient.mode\""}},
+      {"hostname",
+       "hostnam",
+       {"f: error: hostname: is missing (add hostname = \"mx1.example.org\" with the name of your MX record)",
+        "f:1:1: error: there is no option \"hostnam\" (did you mean \"hostname\"?)"}},
+      {"[smtp]",
+       "[smpt]",
+       {"f: error: smtp.listen: is missing (add listen = [\"0.0.0.0:25\", \"[::]:25\"] to [smtp])",
+        "f:2:2: error: there is no option \"smpt\" (did you mean \"smtp\"?)"}},
+      {"\"127.0.0.1:2525\"",
+       "\"127.0.0.1\"",
+       {"f:3:11: error: smtp.listen \"127.0.0.1\": must be an address and a port like \"192.0.2.1:25\" or "
+        "\"[2001:db8::1]:25\""}},
+      {"\"127.0.0.1:2525\"",
+       "25",
+       {"f:3:11: error: smtp.listen must be a address:port in quotes, not a number"}},
+      {"tls = \"none\"",
+       "tls = \"none",
+       {"f:10:12: error: Error while parsing string: unescaped control characters other than TAB (U+0009) "
+        "are explicitly prohibited"}},
+      {"\"none\"",
+       "\"always\"",
+       {"f:10:7: error: routes.inside.tls \"always\": must be one of \"none\", \"opportunistic\", "
+        "\"require\", \"verify\""}},
+      {"\"none\"",
+       "\"none\"\nmax_connections = 0",
+       {"f:11:19: error: routes.inside.max_connections must be between 1 and 10000"}},
+      {"\"none\"",
+       "\"none\"\nmax_connections = \"9\"",
+       {"f:11:19: error: routes.inside.max_connections must be a whole number, not a text"}},
+      {"\"none\"",
+       "\"none\"\nidle_timeout = \"5\"",
+       {"f:11:16: error: routes.inside.idle_timeout \"5\": must be a time like \"30 s\", \"5 min\" or \"250 "
+        "ms\""}},
+      {"= \"inside\"",
+       "= \"insde\"",
+       {"f:7:9: error: domains[0].route: there is no route \"insde\" (did you mean \"inside\"?)"}},
+      {"[\"any\"]",
+       "[\"file:staff\"]",
+       {"f:6:14: error: domains[0].recipients: there is no directory \"staff\" (add [directories.staff])"}},
+      {"[\"example.org\"]",
+       "[\"exam ple\", \"example.org\", \"EXAMPLE.org\"]",
+       {"f:5:9: error: domains[0].names: \"exam ple\" is no domain",
+        "f:5:9: error: domains[0].names: \"EXAMPLE.org\" is named twice"}},
+      {"[[domains]]",
+       "[domains]",
+       {"f:4:1: error: domains must be a list of tables [[domains]], not a table"}},
+      {"\"10.0.0.5:25\"",
+       "\"127.0.0.1:2525\"",
+       {"f:9:11: error: routes.inside.servers: 127.0.0.1:2525 is where we listen ourselves: mail would go "
+        "round in a loop"}},
+      {"[[domains]]",
+       "max_message_size = \"3 GiB\"\nbare_newline = true\n[[domains]]",
+       {"f:4:20: error: smtp.max_message_size: must be at most 2 GiB",
+        "f:5:16: error: smtp.bare_newline must be a \"normalize\" or \"reject\" in quotes, not true or "
+        "false"}},
+      {"[smtp]",
+       "[web]\nlisten = \"0.0.0.0:80\"\n[smtp]",
+       {"f:3:10: error: web.listen: 0.0.0.0:80 is not loopback, and password_hash is not set (run `gatepost "
+        "web passwd`, or listen at 127.0.0.1)"}},
+      {"[[domains]]",
+       "[checks.acess]\nmode = \"off\"\n[[domains]]",
+       {"f:4:9: error: there is no option \"checks.acess\" (did you mean \"access\"?)"}},
+      {"[[domains]]",
+       "[[checks.access.rules]]\naction = \"deny\"\n[[domains]]",
+       {"f:4:1: error: checks.access.rules[0]: a rule without conditions matches everything (give it client, "
+        "helo, sender or recipient)"}},
+      {"[[domains]]",
+       "[checks.recipient]\nmode = \"off\"\n[[domains]]",
+       {"f:5:1: error: there is no option \"checks.recipient.mode\""}},
   };
   for (const auto& c : cases) EXPECT_EQ(problems(replaced(good, c.what, c.by)), c.expected) << c.by;
 }
 
 TEST(Config, tells_all_mistakes_at_once) {
-  const auto many = replaced(replaced(replaced(good, "\"none\"", "\"never\""), "= \"inside\"", "= \"outside\""), "hostname", "host_name");
+  const auto many =
+      replaced(replaced(replaced(good, "\"none\"", "\"never\""), "= \"inside\"", "= \"outside\""), "hostname",
+               "host_name");
   EXPECT_EQ(problems(many).size(), 4U);
 }
 
 TEST(Config, reads_what_its_own_reference_says) {
   // Every option of the reference exists, at its place; what is commented out has no default.
   auto text = config_reference();
-  for (const auto& [what, by] : {std::pair<std::string, std::string>("# hostname = ", "hostname = "), {"# listen = [\"0.0.0.0:25\", \"[::]:25\"]", "listen = [\"127.0.0.1:2525\"]"}}) text = replaced(text, what, by);
+  for (const auto& [what, by] :
+       {std::pair<std::string, std::string>("# hostname = ", "hostname = "),
+        {"# listen = [\"0.0.0.0:25\", \"[::]:25\"]", "listen = [\"127.0.0.1:2525\"]"}})
+    text = replaced(text, what, by);
   const auto config = read_config_text(text, "reference");
-  for (const auto& problem : config.problems) EXPECT_EQ(problem.to_string().find("there is no option"), std::string::npos) << problem.to_string();
+  for (const auto& problem : config.problems)
+    EXPECT_EQ(problem.to_string().find("there is no option"), std::string::npos) << problem.to_string();
 }
 
 TEST(Config, has_its_reference_in_the_docs) {
@@ -96,7 +152,8 @@ TEST(Config, has_its_reference_in_the_docs) {
 }
 
 TEST(Config, dumps_what_is_in_force_without_secrets) {
-  auto config = read_config_text(good + "[web]\nlisten = \"127.0.0.1:8025\"\npassword_hash = \"pbkdf2-sha256:1:aa:bb\"\n", "f");
+  auto config = read_config_text(
+      good + "[web]\nlisten = \"127.0.0.1:8025\"\npassword_hash = \"pbkdf2-sha256:1:aa:bb\"\n", "f");
   const auto dump = config_dump(config.options);
   EXPECT_NE(dump.find("password_hash = \"********\""), std::string::npos);
   EXPECT_EQ(dump.find("pbkdf2"), std::string::npos);
@@ -111,7 +168,8 @@ struct RecipientsTest : testing::Test {
   ~RecipientsTest() override { std::filesystem::remove_all(directory); }
   std::string with(const std::string& recipients) {
     std::ofstream(directory + "/recipients") << recipients;
-    return replaced(good, "[\"any\"]", "[\"file:staff\"]") + "[directories.staff]\npath = \"" + directory + "/recipients\"\n";
+    return replaced(good, "[\"any\"]", "[\"file:staff\"]") + "[directories.staff]\npath = \"" + directory +
+           "/recipients\"\n";
   }
 };
 
@@ -123,18 +181,25 @@ TEST_F(RecipientsTest, must_have_postmaster_and_abuse) {
 }
 
 TEST_F(RecipientsTest, are_checked_line_by_line) {
-  const auto found = problems(with("postmaster@example.org\n# fine\nabuse@example.org # fine too\n\nuser example.org\nuser@\n@example.net\r\n"));
-  EXPECT_EQ(found, (std::vector<std::string>{directory + "/recipients:5:1: error: \"user example.org\" is no mail address (one address a line; # begins a comment)",
-                                             directory + "/recipients:6:1: error: \"user@\" is no mail address (one address a line; # begins a comment)"}));
+  const auto found =
+      problems(with("postmaster@example.org\n# fine\nabuse@example.org # fine too\n\nuser "
+                    "example.org\nuser@\n@example.net\r\n"));
+  EXPECT_EQ(found,
+            (std::vector<std::string>{directory + "/recipients:5:1: error: \"user example.org\" is no mail "
+                                                  "address (one address a line; # begins a comment)",
+                                      directory + "/recipients:6:1: error: \"user@\" is no mail address (one "
+                                                  "address a line; # begins a comment)"}));
 }
 
 TEST_F(RecipientsTest, must_be_readable) {
   const auto found = problems(replaced(with(""), "/recipients", "/nothing"));
-  EXPECT_EQ(found.at(0), "f:12:8: error: directories.staff.path: cannot read recipients from " + directory + "/nothing: No such file or directory");
+  EXPECT_EQ(found.at(0), "f:12:8: error: directories.staff.path: cannot read recipients from " + directory +
+                             "/nothing: No such file or directory");
 }
 
 TEST(Offer, is_what_every_backend_seen_can_do) {
-  auto config = read_config_text(replaced(good, "[\"10.0.0.5:25\"]", "[\"10.0.0.5:25\", \"10.0.0.6:25\"]"), "f");
+  auto config =
+      read_config_text(replaced(good, "[\"10.0.0.5:25\"]", "[\"10.0.0.5:25\", \"10.0.0.6:25\"]"), "f");
   ServerRegistry servers;
   const auto snapshot = Snapshot::build(config, servers, false);
   ASSERT_TRUE(snapshot);
@@ -142,11 +207,13 @@ TEST(Offer, is_what_every_backend_seen_can_do) {
   const auto names = [&] {
     std::string text;
     for (std::size_t i = 0; i < smtp::extension_names.size(); ++i) {
-      if (snapshot->offer().has(static_cast<Extension>(i))) text += (text.empty() ? "" : " ") + std::string(smtp::extension_names[i]);
+      if (snapshot->offer().has(static_cast<Extension>(i)))
+        text += (text.empty() ? "" : " ") + std::string(smtp::extension_names[i]);
     }
     return text;
   };
-  EXPECT_EQ(names(), "PIPELINING SIZE 8BITMIME ENHANCEDSTATUSCODES CHUNKING") << "before any was seen; without a certificate no STARTTLS";
+  EXPECT_EQ(names(), "PIPELINING SIZE 8BITMIME ENHANCEDSTATUSCODES CHUNKING")
+      << "before any was seen; without a certificate no STARTTLS";
   smtp::Extensions one;
   one.add(Extension::eight_bit_mime).add(Extension::smtputf8).add(Extension::size).add(Extension::dsn);
   one.max_size = 37748736;

@@ -17,9 +17,11 @@ TEST(SinkRules, are_read) {
 }
 
 TEST(SinkRules, say_what_is_wrong) {
-  EXPECT_EQ(parse_refusal("rctp=550 x").error().message, "\"rctp\" is no stage: connect, helo, mail, rcpt, data or message");
+  EXPECT_EQ(parse_refusal("rctp=550 x").error().message,
+            "\"rctp\" is no stage: connect, helo, mail, rcpt, data or message");
   EXPECT_EQ(parse_refusal("rcpt=250 x").error().message, "\"rcpt=250 x\": after = comes a 4xx or 5xx code");
-  EXPECT_EQ(parse_delay("rcpt=soon").error().message, "\"rcpt=soon\": the delay must be a time like \"30 s\", \"5 min\" or \"250 ms\"");
+  EXPECT_EQ(parse_delay("rcpt=soon").error().message,
+            "\"rcpt=soon\": the delay must be a time like \"30 s\", \"5 min\" or \"250 ms\"");
   EXPECT_FALSE(parse_drop("nowhere"));
 }
 

@@ -1,11 +1,11 @@
 #include "transcript.hpp"
 
+#include <unistd.h>
 #include <boost/asio/co_spawn.hpp>
 #include <filesystem>
 #include <fstream>
 #include <random>
 #include <stdexcept>
-#include <unistd.h>
 
 #include "core/base/text.hpp"
 #include "core/base/text_forms.hpp"
@@ -83,19 +83,29 @@ void add_send(Transcript& transcript, const std::string& bytes, int line) {
 }
 
 struct NoSpill final : state::SpillStore {
-  void write(std::shared_ptr<state::SpillFile>, std::vector<iovec>, std::uint64_t, net::Executor, Written done) override { done(nullptr); }
-  void read(std::shared_ptr<state::SpillFile>, std::span<char>, std::uint64_t, net::Executor, Read done) override { done(false); }
+  void write(std::shared_ptr<state::SpillFile>, std::vector<iovec>, std::uint64_t, net::Executor,
+             Written done) override {
+    done(nullptr);
+  }
+  void read(std::shared_ptr<state::SpillFile>, std::span<char>, std::uint64_t, net::Executor,
+            Read done) override {
+    done(false);
+  }
 };
 
 /// Everything a session needs, faked where it touches the world.
 class Stage {
  public:
   explicit Stage(const Transcript& transcript) : transcript_(transcript) {
-    directory_ = std::filesystem::temp_directory_path() / ("gatepost-transcript-" + std::to_string(::getpid()));
+    directory_ =
+        std::filesystem::temp_directory_path() / ("gatepost-transcript-" + std::to_string(::getpid()));
     std::filesystem::create_directories(directory_);
-    std::ofstream(directory_ / "recipients") << "user@example.org\nother@example.org\nthird@example.org\nbad@example.org\npostmaster@example.org\nabuse@example.org\nsupport@example.org\n";
+    std::ofstream(directory_ / "recipients")
+        << "user@example.org\nother@example.org\nthird@example.org\nbad@example.org\npostmaster@example."
+           "org\nabuse@example.org\nsupport@example.org\n";
     build_snapshot();
-    for (const auto* host : {"inside.test:25", "elsewhere.test:25"}) script_backend(connector_.backends[host]);
+    for (const auto* host : {"inside.test:25", "elsewhere.test:25"})
+      script_backend(connector_.backends[host]);
     context_.start_tls = [](std::unique_ptr<net::Stream> plain) { return plain; };
     start();
   }
@@ -121,7 +131,8 @@ class Stage {
  private:
   void build_snapshot() {
     auto text = std::string(base_config) + transcript_.config;
-    for (auto at = text.find("@DIR@"); at != std::string::npos; at = text.find("@DIR@")) text.replace(at, 5, directory_.string());
+    for (auto at = text.find("@DIR@"); at != std::string::npos; at = text.find("@DIR@"))
+      text.replace(at, 5, directory_.string());
     // Lines of the transcript may stand in any table; [smtp] is made for those that have none.
     if (text.find("[smtp]") == std::string::npos) text += "[smtp]\n";
     text.insert(text.find("[smtp]") + 6, "\nlisten = [\"127.0.0.1:2525\"]\n");
@@ -146,7 +157,8 @@ class Stage {
     for (const auto& [prefix, reply] : transcript_.backend) {
       if (prefix == "extensions") {
         backend.extensions.clear();
-        for (std::string_view rest = reply; !rest.empty();) backend.extensions.emplace_back(base::split_off(rest, ','));
+        for (std::string_view rest = reply; !rest.empty();)
+          backend.extensions.emplace_back(base::split_off(rest, ','));
       }
       if (prefix == "connect") backend.refuses_connections = true;
     }
@@ -159,7 +171,8 @@ class Stage {
     start.facts.connected_at = clock_.wall();
     start.stream = std::make_unique<FakeStream>(io_, peer_);
     recorder_.session_opened();
-    session_ = std::make_unique<Session>(context_, snapshot_->settings, std::make_unique<gateway::GatewayDesk>(desk_), std::move(start));
+    session_ = std::make_unique<Session>(context_, snapshot_->settings,
+                                         std::make_unique<gateway::GatewayDesk>(desk_), std::move(start));
     auto finished = [this](std::exception_ptr failure) {
       ended_ = true;
       if (failure) {
@@ -196,7 +209,8 @@ class Stage {
       return;
     }
     for (std::size_t at = 0; at < bytes.size();) {
-      const auto size = splitting_ == Splitting::bytewise ? 1 : 1 + random_() % std::min<std::size_t>(bytes.size(), 40);
+      const auto size =
+          splitting_ == Splitting::bytewise ? 1 : 1 + random_() % std::min<std::size_t>(bytes.size(), 40);
       peer_->send(bytes.substr(at, size));
       at += size;
       settle();
@@ -212,10 +226,12 @@ class Stage {
       pass(base::Millis(1000));
       end = peer_->from_stream.find("\r\n", read_);
     }
-    if (end == std::string::npos) return problem(step.line, "no reply, where \"" + step.text + "\" is expected");
+    if (end == std::string::npos)
+      return problem(step.line, "no reply, where \"" + step.text + "\" is expected");
     const auto line = peer_->from_stream.substr(read_, end - read_);
     read_ = end + 2;
-    if (!base::wildcard_match(step.text, line)) problem(step.line, "\"" + line + "\" instead of \"" + step.text + "\"");
+    if (!base::wildcard_match(step.text, line))
+      problem(step.line, "\"" + line + "\" instead of \"" + step.text + "\"");
   }
 
   void run_step(const TranscriptStep& step) {
@@ -226,8 +242,14 @@ class Stage {
         for (int waited = 0; !ended_ && waited < 8; ++waited) pass(base::Millis(250));
         if (!ended_ && !peer_->shut_down) problem(step.line, "the connection was not closed");
         break;
-      case Kind::close: peer_->end(); settle(); break;
-      case Kind::reset: peer_->break_off(); settle(); break;
+      case Kind::close:
+        peer_->end();
+        settle();
+        break;
+      case Kind::reset:
+        peer_->break_off();
+        settle();
+        break;
       case Kind::wait: {
         base::Millis time{};
         base::TextForm<base::Millis>::parse(step.text, time);
@@ -257,29 +279,38 @@ class Stage {
   }
 
   void check_promises() {
-    if (recorder_.sessions_closed.value() != 1) problem(0, "the session was recorded " + std::to_string(recorder_.sessions_closed.value()) + " times");
+    if (recorder_.sessions_closed.value() != 1)
+      problem(0, "the session was recorded " + std::to_string(recorder_.sessions_closed.value()) + " times");
     std::uint64_t recorded = 0;
     for (const auto& count : recorder_.transactions) recorded += count.value();
     const auto begun = session_->transactions();
-    if (recorded != begun) problem(0, std::to_string(begun) + " transactions were begun, " + std::to_string(recorded) + " recorded");
+    if (recorded != begun)
+      problem(0,
+              std::to_string(begun) + " transactions were begun, " + std::to_string(recorded) + " recorded");
     std::size_t promised = 0;
-    for (auto at = peer_->from_stream.find("250 2.0.0 delivered ["); at != std::string::npos; at = peer_->from_stream.find("250 2.0.0 delivered [", at + 1)) ++promised;
+    for (auto at = peer_->from_stream.find("250 2.0.0 delivered ["); at != std::string::npos;
+         at = peer_->from_stream.find("250 2.0.0 delivered [", at + 1))
+      ++promised;
     std::size_t delivered = 0;
     for (const auto& [name, backend] : connector_.backends) {
       delivered += backend.delivered.size();
       for (const auto& message : backend.whole) {
-        if (message.content.find("Received: ") != 0) problem(0, "a backend got a message without our Received");
+        if (message.content.find("Received: ") != 0)
+          problem(0, "a backend got a message without our Received");
       }
     }
     const auto on_record = recorder_.transactions[static_cast<std::size_t>(smtp::Ending::delivered)].value();
     if (promised > delivered) problem(0, "250 was said for what no backend has");
-    if (on_record != delivered && recorder_.outcome_unknown.value() == 0) problem(0, "delivered " + std::to_string(delivered) + " times, on record " + std::to_string(on_record) + " times");
+    if (on_record != delivered && recorder_.outcome_unknown.value() == 0)
+      problem(0, "delivered " + std::to_string(delivered) + " times, on record " + std::to_string(on_record) +
+                     " times");
   }
 
   void check_delivered() {
     std::vector<std::string> contents;
     for (const auto& [name, backend] : connector_.backends) {
-      for (const auto& message : backend.delivered) contents.push_back(message.content.substr(header_size(message.content)));
+      for (const auto& message : backend.delivered)
+        contents.push_back(message.content.substr(header_size(message.content)));
     }
     if (!transcript_.delivered_given) return;
     std::vector<std::string> expected;
@@ -293,7 +324,8 @@ class Stage {
   /// Of the Received field that we put in front.
   static std::size_t header_size(const std::string& content) {
     auto end = content.find("\r\n");
-    while (end != std::string::npos && end + 2 < content.size() && content[end + 2] == '\t') end = content.find("\r\n", end + 2);
+    while (end != std::string::npos && end + 2 < content.size() && content[end + 2] == '\t')
+      end = content.find("\r\n", end + 2);
     return end == std::string::npos ? 0 : end + 2;
   }
 
@@ -352,7 +384,8 @@ Transcript read_transcript(const std::string& path) {
     } else if (take(line, "(wait ")) {
       transcript.steps.push_back({Kind::wait, std::string(line.substr(0, line.find(')'))), number});
     } else if (take(line, "S:")) {
-      transcript.steps.push_back({line == "(close)" ? Kind::expect_close : Kind::expect, std::string(line), number});
+      transcript.steps.push_back(
+          {line == "(close)" ? Kind::expect_close : Kind::expect, std::string(line), number});
     } else if (take(line, "C:")) {
       if (line == "(close)" || line == "(reset)") {
         transcript.steps.push_back({line == "(close)" ? Kind::close : Kind::reset, {}, number});
@@ -368,7 +401,8 @@ Transcript read_transcript(const std::string& path) {
   return transcript;
 }
 
-std::vector<std::string> run_transcript(const Transcript& transcript, Splitting splitting, unsigned seed, Injection injection) {
+std::vector<std::string> run_transcript(const Transcript& transcript, Splitting splitting, unsigned seed,
+                                        Injection injection) {
   Stage stage(transcript);
   return stage.run(splitting, seed, injection);
 }

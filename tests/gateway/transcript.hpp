@@ -1,5 +1,5 @@
-// Conversations as files (tests/transcripts/*.smtp), run against the gateway's own session with a fake client,
-// fake backends and fake time.
+// Conversations as files (tests/transcripts/*.smtp), run against the gateway's own session with a fake
+// client, fake backends and fake time.
 //
 //   # a comment
 //   config: <toml line>              added to the base configuration
@@ -47,9 +47,10 @@ struct Injection {
   std::size_t before_step = 0;
 };
 
-/// Runs it; returns what is wrong, nothing if all is well. With an injection the expectations end there, and only
-/// the promises are held: each session and each transaction is recorded once, and what was not answered 250 was
-/// either not delivered or is on record as delivered.
-std::vector<std::string> run_transcript(const Transcript& transcript, Splitting splitting, unsigned seed, Injection injection);
+/// Runs it; returns what is wrong, nothing if all is well. With an injection the expectations end there, and
+/// only the promises are held: each session and each transaction is recorded once, and what was not answered
+/// 250 was either not delivered or is on record as delivered.
+std::vector<std::string> run_transcript(const Transcript& transcript, Splitting splitting, unsigned seed,
+                                        Injection injection);
 
 }  // namespace gatepost::tests

@@ -1,5 +1,5 @@
-// Each transcript runs whole, byte by byte, in random splits, and once per step with the connection cut or time
-// running out there.
+// Each transcript runs whole, byte by byte, in random splits, and once per step with the connection cut or
+// time running out there.
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -29,23 +29,29 @@ class Transcripts : public testing::TestWithParam<std::string> {
   Transcript transcript = read_transcript(GetParam());
 };
 
-TEST_P(Transcripts, run_whole) { EXPECT_EQ(joined(run_transcript(transcript, Splitting::whole, 0, {})), ""); }
+TEST_P(Transcripts, run_whole) {
+  EXPECT_EQ(joined(run_transcript(transcript, Splitting::whole, 0, {})), "");
+}
 
 TEST_P(Transcripts, run_byte_by_byte) {
   // What must come together to be noticed (illegal pipelining) is in files of their own.
-  if (transcript.name.starts_with("together-")) GTEST_SKIP() << "its bytes must arrive together to be what they are";
+  if (transcript.name.starts_with("together-"))
+    GTEST_SKIP() << "its bytes must arrive together to be what they are";
   EXPECT_EQ(joined(run_transcript(transcript, Splitting::bytewise, 0, {})), "");
 }
 
 TEST_P(Transcripts, run_in_random_splits) {
-  if (transcript.name.starts_with("together-")) GTEST_SKIP() << "its bytes must arrive together to be what they are";
-  for (unsigned seed = 1; seed <= 5; ++seed) EXPECT_EQ(joined(run_transcript(transcript, Splitting::random, seed, {})), "") << seed;
+  if (transcript.name.starts_with("together-"))
+    GTEST_SKIP() << "its bytes must arrive together to be what they are";
+  for (unsigned seed = 1; seed <= 5; ++seed)
+    EXPECT_EQ(joined(run_transcript(transcript, Splitting::random, seed, {})), "") << seed;
 }
 
 TEST_P(Transcripts, hold_the_promises_when_cut_anywhere) {
   for (std::size_t step = 0; step <= transcript.steps.size(); ++step) {
     for (const auto kind : {Injection::Kind::cut, Injection::Kind::timeout}) {
-      EXPECT_EQ(joined(run_transcript(transcript, Splitting::whole, 0, {kind, step})), "") << "before step " << step;
+      EXPECT_EQ(joined(run_transcript(transcript, Splitting::whole, 0, {kind, step})), "")
+          << "before step " << step;
     }
   }
 }

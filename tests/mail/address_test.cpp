@@ -66,11 +66,13 @@ TEST(Path, says_what_is_wrong) {
       {std::string("<us\0er@example.org>", 19), PathError::syntax},
       {"<\xC3(@example.org>", PathError::syntax},
   };
-  for (const auto& [text, error] : cases) EXPECT_EQ(parse_path(text).error, error) << testing::PrintToString(text);
+  for (const auto& [text, error] : cases)
+    EXPECT_EQ(parse_path(text).error, error) << testing::PrintToString(text);
 }
 
 TEST(Path, takes_a_long_local_part_as_forwarders_make_them) {
-  EXPECT_EQ(parse_path("<SRS0=abcd=ef=" + std::string(100, 'x') + "@forwarder.example>").error, PathError::none);
+  EXPECT_EQ(parse_path("<SRS0=abcd=ef=" + std::string(100, 'x') + "@forwarder.example>").error,
+            PathError::none);
 }
 
 TEST(Mailbox, knows_when_it_needs_smtputf8) {
@@ -81,12 +83,15 @@ TEST(Mailbox, knows_when_it_needs_smtputf8) {
 
 TEST(DomainKey, is_the_lower_case_a_label) {
   EXPECT_EQ(domain_key("Example.ORG"), "example.org");
-  EXPECT_EQ(domain_key("b\xC3\xBC" "cher.example"), "xn--bcher-kva.example");
+  EXPECT_EQ(domain_key("b\xC3\xBC"
+                       "cher.example"),
+            "xn--bcher-kva.example");
   EXPECT_EQ(domain_key("XN--BCHER-KVA.example"), "xn--bcher-kva.example");
   EXPECT_EQ(domain_key("under_score.example"), "under_score.example");
   EXPECT_EQ(domain_key("[192.0.2.1]"), "[192.0.2.1]");
   EXPECT_EQ(domain_key("[IPv6:2001:DB8::1]"), "[ipv6:2001:db8::1]");
-  for (const auto* bad : {"", ".", "example.org.", "a..b", "-a.example", "a-.example", "[2001:db8::1]", "[IPv6:192.0.2.1]", "[]", "exa mple.org"}) {
+  for (const auto* bad : {"", ".", "example.org.", "a..b", "-a.example", "a-.example", "[2001:db8::1]",
+                          "[IPv6:192.0.2.1]", "[]", "exa mple.org"}) {
     EXPECT_FALSE(domain_key(bad)) << bad;
   }
   EXPECT_FALSE(domain_key(std::string(64, 'a') + ".example"));
@@ -95,7 +100,8 @@ TEST(DomainKey, is_the_lower_case_a_label) {
 TEST(AddressKey, reads_directory_lines) {
   EXPECT_EQ(address_key("User@Example.ORG"), "user@example.org");
   EXPECT_EQ(address_key("@Example.ORG"), "@example.org");
-  for (const auto* bad : {"", "user", "user@", "@", "<user@example.org>", "user@example.org x"}) EXPECT_FALSE(address_key(bad)) << bad;
+  for (const auto* bad : {"", "user", "user@", "@", "<user@example.org>", "user@example.org x"})
+    EXPECT_FALSE(address_key(bad)) << bad;
 }
 
 }  // namespace

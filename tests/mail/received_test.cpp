@@ -7,7 +7,9 @@ namespace gatepost::mail {
 namespace {
 
 ReceivedParts parts() {
-  return {"client.example", "", *base::IpAddress::parse("203.0.113.9"), "mx.example.org", "ESMTP", "", "7KQ2M9XA4T", "", tests::FakeClock().wall()};
+  return {"client.example", "",      *base::IpAddress::parse("203.0.113.9"),
+          "mx.example.org", "ESMTP", "",
+          "7KQ2M9XA4T",     "",      tests::FakeClock().wall()};
 }
 
 TEST(Received, says_who_where_how_and_when) {

@@ -15,8 +15,10 @@ using tests::FakeBackend;
 
 /// Keeps what is spilled in memory.
 struct NoSpill final : state::SpillStore {
-  void write(std::shared_ptr<state::SpillFile>, std::vector<iovec>, std::uint64_t, net::Executor, Written) override {}
-  void read(std::shared_ptr<state::SpillFile>, std::span<char>, std::uint64_t, net::Executor, Read) override {}
+  void write(std::shared_ptr<state::SpillFile>, std::vector<iovec>, std::uint64_t, net::Executor,
+             Written) override {}
+  void read(std::shared_ptr<state::SpillFile>, std::span<char>, std::uint64_t, net::Executor, Read) override {
+  }
 };
 
 struct DeliveryTest : testing::Test {
@@ -40,7 +42,8 @@ struct DeliveryTest : testing::Test {
   DeliveryTest() {
     route.name = "inside";
     route.options.tls = TlsMode::none;
-    for (const auto* host : {"a", "b"}) route.servers.push_back(std::make_shared<Server>(HostPort{host, 25}, 18));
+    for (const auto* host : {"a", "b"})
+      route.servers.push_back(std::make_shared<Server>(HostPort{host, 25}, 18));
     envelope.sender = "s@remote";
     envelope.recipients = {{"r@x", ""}};
     body.append("Subject: x\r\n\r\nhello\r\n");
@@ -126,7 +129,9 @@ const std::string& hang_up = *new std::string(FakeBackend::hang_up);
 
 std::function<void(FakeBackend&)> at(const std::string& command, const std::string& reply) {
   return [command, reply](FakeBackend& backend) {
-    backend.answer = [command, reply](const std::string& line) { return line.starts_with(command) ? reply : std::string(); };
+    backend.answer = [command, reply](const std::string& line) {
+      return line.starts_with(command) ? reply : std::string();
+    };
   };
 }
 
@@ -188,7 +193,9 @@ TEST_F(DeliveryTest, gives_up_within_its_budget_when_a_server_stalls_before_the_
     at(command, stall)(first);
     const auto began = clock.now();
     const auto delivery = deliver();
-    EXPECT_EQ(line(delivery), "451 4.4.2 the mail server behind this one did not answer in time; please try again later") << command;
+    EXPECT_EQ(line(delivery),
+              "451 4.4.2 the mail server behind this one did not answer in time; please try again later")
+        << command;
     EXPECT_LE(clock.now() - began, options.before_dot + std::chrono::seconds(1)) << command;
     EXPECT_EQ(first.whole.size(), 0U);
     EXPECT_FALSE(delivery.outcome_unknown);
@@ -196,7 +203,8 @@ TEST_F(DeliveryTest, gives_up_within_its_budget_when_a_server_stalls_before_the_
 }
 
 TEST_F(DeliveryTest, never_tries_a_refusal_elsewhere) {
-  const std::pair<const char*, const char*> refusals[] = {{"MAIL", "550 5.7.1 no"}, {"RCPT", "550 5.1.1 no"}, {"DATA", "554 5.7.1 no"}};
+  const std::pair<const char*, const char*> refusals[] = {
+      {"MAIL", "550 5.7.1 no"}, {"RCPT", "550 5.1.1 no"}, {"DATA", "554 5.7.1 no"}};
   for (const auto& [command, reply] : refusals) {
     first = FakeBackend();
     pool.close_all();
@@ -211,7 +219,9 @@ TEST_F(DeliveryTest, never_tries_a_refusal_elsewhere) {
 }
 
 TEST_F(DeliveryTest, never_sends_a_dot_for_a_refused_recipient_to_a_server_that_says_354_all_the_same) {
-  first.answer = [](const std::string& command) { return command.starts_with("RCPT") ? "550 5.1.1 no" : command == "DATA" ? "354 go" : ""; };
+  first.answer = [](const std::string& command) {
+    return command.starts_with("RCPT") ? "550 5.1.1 no" : command == "DATA" ? "354 go" : "";
+  };
   EXPECT_EQ(line(deliver()), "550 5.1.1 the mail server behind this one said: no");
   EXPECT_EQ(first.whole.size(), 0U);
   EXPECT_TRUE(first.peers[0]->shut_down || first.peers[0]->closed) << "the connection is of no use any more";
@@ -225,7 +235,9 @@ TEST_F(DeliveryTest, passes_a_deferral_on) {
 
 TEST_F(DeliveryTest, delivers_to_nobody_when_recipients_are_answered_differently) {
   envelope.recipients = {{"good@x", ""}, {"bad@x", ""}};
-  first.answer = [](const std::string& command) { return command == "RCPT TO:<bad@x>" ? "550 5.1.1 no" : ""; };
+  first.answer = [](const std::string& command) {
+    return command == "RCPT TO:<bad@x>" ? "550 5.1.1 no" : "";
+  };
   const auto delivery = deliver();
   EXPECT_EQ(delivery.answer.reply.code(), 451);
   EXPECT_EQ(first.whole.size(), 0U);
@@ -324,7 +336,9 @@ TEST_F(DeliveryTest, writes_as_much_as_fits_and_waits) {
 
 TEST_F(DeliveryTest, defers_what_needs_a_capability_that_went_away) {
   envelope.smtputf8 = true;
-  EXPECT_EQ(line(deliver()), "451 4.3.3 the mail server behind this one does not offer SMTPUTF8 at the moment; please try again later");
+  EXPECT_EQ(line(deliver()),
+            "451 4.3.3 the mail server behind this one does not offer SMTPUTF8 at the moment; please try "
+            "again later");
   second.extensions.push_back("SMTPUTF8");
   pool.close_all();
   EXPECT_EQ(line(deliver()), "250 2.0.0 delivered [ID]") << "the other server can";
@@ -339,7 +353,8 @@ TEST_F(DeliveryTest, skips_a_server_whose_breaker_is_open) {
   pool.close_all();
   for (int i = 0; i < 3; ++i) deliver();
   EXPECT_FALSE(route.available(clock.now()));
-  EXPECT_EQ(line(deliver()), "451 4.4.1 the mail server behind this one cannot be reached; please try again later");
+  EXPECT_EQ(line(deliver()),
+            "451 4.4.1 the mail server behind this one cannot be reached; please try again later");
   first.refuses_connections = false;
   clock.advance(std::chrono::seconds(10));
   EXPECT_TRUE(route.available(clock.now()));

@@ -15,16 +15,21 @@ struct LearnedTest : testing::Test {
   tests::FakeClock clock;
   Learned learned{10000};
 
-  static smtp::BackendReply refusal(std::uint16_t code = 550, smtp::Enhanced enhanced = {5, 1, 1}) { return {code, enhanced, "no"}; }
+  static smtp::BackendReply refusal(std::uint16_t code = 550, smtp::Enhanced enhanced = {5, 1, 1}) {
+    return {code, enhanced, "no"};
+  }
   void teach(Lesson::Kind kind, std::size_t group = 0, const std::string& sender = "s@remote") {
     learned.apply(sender, {"r@x"}, {{kind, 0, refusal(), group}}, clock.now());
   }
-  Kind recall(const std::string& sender = "s@remote", const std::string& recipient = "r@x", const std::vector<std::string>& accepted = {}) {
+  Kind recall(const std::string& sender = "s@remote", const std::string& recipient = "r@x",
+              const std::vector<std::string>& accepted = {}) {
     return learned.recall(sender, recipient, accepted, clock.now()).kind;
   }
 };
 
-TEST_F(LearnedTest, knows_nothing_at_first) { EXPECT_EQ(recall(), Kind::nothing); }
+TEST_F(LearnedTest, knows_nothing_at_first) {
+  EXPECT_EQ(recall(), Kind::nothing);
+}
 
 TEST_F(LearnedTest, repeats_a_refusal_to_the_same_sender_for_36_hours_renewed_by_each_try) {
   teach(Lesson::Kind::refused);
@@ -67,7 +72,8 @@ TEST_F(LearnedTest, forgets_after_a_success_or_when_told) {
 }
 
 TEST_F(LearnedTest, lets_half_of_the_suspects_go_together) {
-  for (const auto* r : {"a", "b", "c", "d"}) learned.apply("s", {r}, {{Lesson::Kind::suspect, 0, refusal(), 4}}, clock.now());
+  for (const auto* r : {"a", "b", "c", "d"})
+    learned.apply("s", {r}, {{Lesson::Kind::suspect, 0, refusal(), 4}}, clock.now());
   EXPECT_EQ(recall("s", "a"), Kind::nothing);
   EXPECT_EQ(recall("s", "b", {"a"}), Kind::nothing);
   EXPECT_EQ(recall("s", "c", {"a", "b"}), Kind::not_now);
@@ -85,18 +91,19 @@ TEST_F(LearnedTest, lets_others_go_before_a_suspect_that_was_deferred) {
 
 TEST_F(LearnedTest, stays_bounded) {
   Learned small(640);
-  for (int i = 0; i < 100000; ++i) small.apply("s", {"r" + std::to_string(i)}, {{Lesson::Kind::refused, 0, refusal(), 0}}, clock.now());
+  for (int i = 0; i < 100000; ++i)
+    small.apply("s", {"r" + std::to_string(i)}, {{Lesson::Kind::refused, 0, refusal(), 0}}, clock.now());
   EXPECT_LE(small.size(), 640U);
   EXPECT_EQ(small.recall("s", "r99999", {}, clock.now()).kind, Kind::refuse) << "the newest are kept";
 }
 
-/// A backend that says yes to each RCPT and refuses the whole message after the dot (Exchange 2013 and later), and a
-/// sender with a queue: the promise of DESIGN section 4.
+/// A backend that says yes to each RCPT and refuses the whole message after the dot (Exchange 2013 and
+/// later), and a sender with a queue: the promise of DESIGN section 4.
 struct Simulation {
   tests::FakeClock clock;
   Learned learned{100000};
-  std::set<std::string> bad;                ///< refused with 5.1.1 after the dot
-  std::map<std::string, int> deferrals;     ///< how often 4xx is said after the dot if it is among them
+  std::set<std::string> bad;             ///< refused with 5.1.1 after the dot
+  std::map<std::string, int> deferrals;  ///< how often 4xx is said after the dot if it is among them
   std::map<std::string, int> delivered;
   std::set<std::string> bounced;
   std::vector<std::string> queue;
@@ -120,7 +127,8 @@ struct Simulation {
         later.push_back(recipient);
       }
     }
-    if (!accepted.empty() && !deliver(accepted)) later.insert(later.begin(), accepted.begin(), accepted.end());
+    if (!accepted.empty() && !deliver(accepted))
+      later.insert(later.begin(), accepted.begin(), accepted.end());
     // In the queue's fixed order.
     std::vector<std::string> rest;
     for (const auto& recipient : queue) {
@@ -191,7 +199,8 @@ TEST(Suspects, may_be_several) {
   for (int step = 1; step < 50; ++step) {
     Simulation simulation;
     const auto recipients = hundred();
-    for (std::size_t i = 0; i < 3; ++i) simulation.bad.insert(recipients[(i * static_cast<std::size_t>(step) + 7) % 100]);
+    for (std::size_t i = 0; i < 3; ++i)
+      simulation.bad.insert(recipients[(i * static_cast<std::size_t>(step) + 7) % 100]);
     simulation.run(recipients);
     simulation.expect_each_good_one_once(recipients);
     EXPECT_LT(simulation.tries, 96) << step;

@@ -27,8 +27,10 @@ TEST(Scrub, takes_internal_names_and_addresses_out) {
 }
 
 TEST(PassOn, keeps_the_codes_of_the_backend) {
-  EXPECT_EQ(pass_on({550, {5, 1, 1}, "no such user"}, {}).line(), "550 5.1.1 the mail server behind this one said: no such user");
-  EXPECT_EQ(pass_on({452, {4, 3, 1}, "Insufficient system resources"}, {}).line(), "452 4.3.1 the mail server behind this one said: Insufficient system resources");
+  EXPECT_EQ(pass_on({550, {5, 1, 1}, "no such user"}, {}).line(),
+            "550 5.1.1 the mail server behind this one said: no such user");
+  EXPECT_EQ(pass_on({452, {4, 3, 1}, "Insufficient system resources"}, {}).line(),
+            "452 4.3.1 the mail server behind this one said: Insufficient system resources");
   EXPECT_EQ(pass_on({554, {}, "no"}, {}).line(), "554 5.0.0 the mail server behind this one said: no");
   EXPECT_EQ(pass_on({421, {4, 3, 2}, "bye"}, {}).code(), 451) << "our own connection stays";
 }

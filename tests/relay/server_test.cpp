@@ -59,10 +59,11 @@ TEST(Permits, hand_a_connection_over_rather_to_the_own_pool_but_not_always) {
   std::string order;
   std::vector<std::unique_ptr<Connection>> in_use;
   for (int i = 0; i < 8; ++i) {
-    server->permits.wait(i % 2 == 0 ? &there : &here, [&order, &in_use, i](std::unique_ptr<Connection> got, const void*) {
-      order += i % 2 == 0 ? 't' : 'h';
-      in_use.push_back(std::move(got));
-    });
+    server->permits.wait(i % 2 == 0 ? &there : &here,
+                         [&order, &in_use, i](std::unique_ptr<Connection> got, const void*) {
+                           order += i % 2 == 0 ? 't' : 'h';
+                           in_use.push_back(std::move(got));
+                         });
   }
   for (int i = 0; i < 8; ++i) {
     server->permits.try_take();
@@ -87,14 +88,19 @@ TEST(Permits, wake_somebody_when_a_connection_is_closed) {
 }
 
 TEST(HostPort, is_read_in_all_its_forms) {
-  const std::pair<const char*, const char*> good[] = {{"10.0.0.5:25", "10.0.0.5:25"}, {"10.0.0.5", "10.0.0.5:25"}, {"[2001:db8::1]:2525", "[2001:db8::1]:2525"},
-                                                       {"2001:db8::1", "[2001:db8::1]:25"}, {"mail.internal", "mail.internal:25"}, {"sink:2526", "sink:2526"}};
+  const std::pair<const char*, const char*> good[] = {{"10.0.0.5:25", "10.0.0.5:25"},
+                                                      {"10.0.0.5", "10.0.0.5:25"},
+                                                      {"[2001:db8::1]:2525", "[2001:db8::1]:2525"},
+                                                      {"2001:db8::1", "[2001:db8::1]:25"},
+                                                      {"mail.internal", "mail.internal:25"},
+                                                      {"sink:2526", "sink:2526"}};
   for (const auto& [text, expected] : good) {
     HostPort value;
     EXPECT_EQ(base::TextForm<HostPort>::parse(text, value), "") << text;
     EXPECT_EQ(value.to_string(), expected);
   }
-  for (const auto* bad : {"", ":25", "host:", "host:0", "host:99999", "10.0.0", "10.0.0.256:25", "ho st:25"}) {
+  for (const auto* bad :
+       {"", ":25", "host:", "host:0", "host:99999", "10.0.0", "10.0.0.256:25", "ho st:25"}) {
     HostPort value;
     EXPECT_NE(base::TextForm<HostPort>::parse(bad, value), "") << bad;
   }

@@ -21,7 +21,9 @@ TEST(ReplyReader, assembles_replies_from_any_portions) {
         if (fed.status == ReplyReader::Status::complete) replies.push_back(reader.reply().line());
       }
     }
-    EXPECT_EQ(replies, (std::vector<std::string>{"250 first line SIZE 100 last", "550 5.1.1 no such user", "354 "})) << step;
+    EXPECT_EQ(replies,
+              (std::vector<std::string>{"250 first line SIZE 100 last", "550 5.1.1 no such user", "354 "}))
+        << step;
   }
 }
 
@@ -33,7 +35,8 @@ TEST(ReplyReader, keeps_an_enhanced_code_only_of_the_same_class) {
 }
 
 TEST(ReplyReader, refuses_what_is_no_reply) {
-  for (const std::string bad : {"HTTP/1.1 200\r\n", "99 x\r\n", "25\r\n", "250=x\r\n", "250-a\r\n550 b\r\n", "\r\n", "600 x\r\n"}) {
+  for (const std::string bad :
+       {"HTTP/1.1 200\r\n", "99 x\r\n", "25\r\n", "250=x\r\n", "250-a\r\n550 b\r\n", "\r\n", "600 x\r\n"}) {
     ReplyReader reader;
     EXPECT_EQ(reader.feed(bad).status, ReplyReader::Status::malformed) << bad;
   }
@@ -41,7 +44,8 @@ TEST(ReplyReader, refuses_what_is_no_reply) {
   EXPECT_EQ(reader.feed(std::string(5000, '2')).status, ReplyReader::Status::malformed);
   ReplyReader endless;
   auto status = ReplyReader::Status::incomplete;
-  for (int i = 0; i < 1000 && status == ReplyReader::Status::incomplete; ++i) status = endless.feed("250-" + std::string(100, 'x') + "\r\n").status;
+  for (int i = 0; i < 1000 && status == ReplyReader::Status::incomplete; ++i)
+    status = endless.feed("250-" + std::string(100, 'x') + "\r\n").status;
   EXPECT_EQ(status, ReplyReader::Status::malformed);
 }
 
@@ -55,7 +59,8 @@ struct ClientTest : testing::Test {
     envelope.recipients = {{"user@example.org", ""}};
   }
   std::string sent() { return std::exchange(session.output(), {}); }
-  void make_ready(const std::string& ehlo = "250-inside\r\n250-PIPELINING\r\n250-SIZE 5000\r\n250 8BITMIME\r\n") {
+  void make_ready(
+      const std::string& ehlo = "250-inside\r\n250-PIPELINING\r\n250-SIZE 5000\r\n250 8BITMIME\r\n") {
     EXPECT_EQ(session.greet(), Action::read);
     EXPECT_EQ(session.feed("220 inside.local ready\r\n"), Action::read);
     EXPECT_EQ(sent(), "EHLO mx.example.org\r\n");
@@ -80,7 +85,9 @@ TEST_F(ClientTest, waits_for_all_recipients_before_data) {
   envelope.recipients.push_back({"other@example.org", ""});
   make_ready();
   session.transact(envelope);
-  EXPECT_EQ(sent(), "MAIL FROM:<a@remote.example> SIZE=1000\r\nRCPT TO:<user@example.org>\r\nRCPT TO:<other@example.org>\r\n");
+  EXPECT_EQ(sent(),
+            "MAIL FROM:<a@remote.example> SIZE=1000\r\nRCPT TO:<user@example.org>\r\nRCPT "
+            "TO:<other@example.org>\r\n");
   EXPECT_EQ(session.feed("250 ok\r\n250 ok\r\n250 ok\r\n"), Action::read);
   EXPECT_EQ(sent(), "DATA\r\n");
 }
@@ -140,7 +147,9 @@ TEST_F(ClientTest, passes_parameters_on_only_where_the_server_knows_them) {
   envelope.recipients[0].dsn = " NOTIFY=NEVER";
   make_ready("250-inside\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 DSN\r\n");
   session.transact(envelope);
-  EXPECT_EQ(sent(), "MAIL FROM:<a@remote.example> BODY=8BITMIME RET=HDRS\r\nRCPT TO:<user@example.org> NOTIFY=NEVER\r\nDATA\r\n");
+  EXPECT_EQ(sent(),
+            "MAIL FROM:<a@remote.example> BODY=8BITMIME RET=HDRS\r\nRCPT TO:<user@example.org> "
+            "NOTIFY=NEVER\r\nDATA\r\n");
 }
 
 TEST_F(ClientTest, falls_back_to_helo) {

@@ -13,12 +13,16 @@ Extensions everything() {
 
 std::string mail_answer(std::string_view argument, const Extensions& offered) {
   const auto parsed = parse_mail(argument, offered);
-  return parsed.refusal ? std::to_string(parsed.refusal->code()) + " " + parsed.refusal->enhanced().to_string() : "ok";
+  return parsed.refusal
+             ? std::to_string(parsed.refusal->code()) + " " + parsed.refusal->enhanced().to_string()
+             : "ok";
 }
 
 std::string rcpt_answer(std::string_view argument, const Extensions& offered, bool smtputf8 = false) {
   const auto parsed = parse_rcpt(argument, offered, smtputf8);
-  return parsed.refusal ? std::to_string(parsed.refusal->code()) + " " + parsed.refusal->enhanced().to_string() : "ok";
+  return parsed.refusal
+             ? std::to_string(parsed.refusal->code()) + " " + parsed.refusal->enhanced().to_string()
+             : "ok";
 }
 
 TEST(CommandLine, is_split_without_case) {
@@ -70,7 +74,8 @@ TEST(MailCommand, takes_and_refuses_by_what_is_offered) {
 }
 
 TEST(MailCommand, keeps_dsn_parameters_for_the_backend) {
-  EXPECT_EQ(parse_mail("FROM:<a@b.example> ret=hdrs SIZE=5 ENVID=x+20y", everything()).value.parameters.dsn, " RET=hdrs ENVID=x+20y");
+  EXPECT_EQ(parse_mail("FROM:<a@b.example> ret=hdrs SIZE=5 ENVID=x+20y", everything()).value.parameters.dsn,
+            " RET=hdrs ENVID=x+20y");
 }
 
 TEST(RcptCommand, takes_and_refuses) {
@@ -93,12 +98,19 @@ TEST(BdatCommand, is_read_strictly) {
   EXPECT_EQ(parse_bdat("100").value.size, 100U);
   EXPECT_FALSE(parse_bdat("100").value.last);
   EXPECT_TRUE(parse_bdat("0 last").value.last);
-  for (const auto* bad : {"", "x", "-1", "100 FIRST", "100LAST", "99999999999999999999", "18446744073709551615"}) EXPECT_TRUE(parse_bdat(bad).refusal) << bad;
+  for (const auto* bad :
+       {"", "x", "-1", "100 FIRST", "100LAST", "99999999999999999999", "18446744073709551615"})
+    EXPECT_TRUE(parse_bdat(bad).refusal) << bad;
 }
 
 TEST(Helo, wants_a_name) {
-  for (const auto* good : {"client.example", "[192.0.2.1]", "under_score", "name with more"}) EXPECT_TRUE(valid_helo(good)) << good;
-  for (const auto* bad : {"", " ", "b\xC3\xBC" "cher", "a\x01"}) EXPECT_FALSE(valid_helo(bad)) << bad;
+  for (const auto* good : {"client.example", "[192.0.2.1]", "under_score", "name with more"})
+    EXPECT_TRUE(valid_helo(good)) << good;
+  for (const auto* bad : {"", " ",
+                          "b\xC3\xBC"
+                          "cher",
+                          "a\x01"})
+    EXPECT_FALSE(valid_helo(bad)) << bad;
 }
 
 }  // namespace

@@ -19,7 +19,8 @@ struct ReaderTest : testing::Test {
     while (!cursor.at_end()) {
       iovec parts[8];
       const auto gathered = cursor.gather(parts);
-      for (std::size_t i = 0; i < gathered.count; ++i) out.append(static_cast<const char*>(parts[i].iov_base), parts[i].iov_len);
+      for (std::size_t i = 0; i < gathered.count; ++i)
+        out.append(static_cast<const char*>(parts[i].iov_base), parts[i].iov_len);
       cursor.advance(gathered.bytes);
     }
     return out;
@@ -85,7 +86,9 @@ TEST_F(ReaderTest, finds_the_end_of_data_and_nothing_else) {
       EXPECT_EQ(result.rest, c.rest) << testing::PrintToString(c.octets) << " in steps of " << step;
       EXPECT_EQ(result.flaws.bare_lf, c.bare_lf) << testing::PrintToString(c.octets);
       EXPECT_EQ(result.flaws.bare_cr, c.bare_cr) << testing::PrintToString(c.octets);
-      EXPECT_EQ((result.wire + ".\r\n").find("\r\n.\r\n"), result.wire.empty() ? std::string::npos : result.wire.size() - 2) << testing::PrintToString(c.octets);
+      EXPECT_EQ((result.wire + ".\r\n").find("\r\n.\r\n"),
+                result.wire.empty() ? std::string::npos : result.wire.size() - 2)
+          << testing::PrintToString(c.octets);
     }
   }
 }
@@ -111,7 +114,8 @@ TEST_F(ReaderTest, finds_the_end_at_every_offset_around_block_and_chunk_borders)
   for (const std::size_t border : {64U, 128U, 4096U, 16384U, 16384U + 262144U}) {
     for (std::size_t before = border - 7; before <= border + 3; ++before) {
       const auto content = std::string(before, 'y') + "\r\n";
-      for (const auto& odd : {std::string(), std::string(".z\r\n"), std::string("\n.q\r\n"), std::string("\rk\r\n")}) {
+      for (const auto& odd :
+           {std::string(), std::string(".z\r\n"), std::string("\n.q\r\n"), std::string("\rk\r\n")}) {
         const auto octets = content + odd + ".\r\nNEXT";
         const auto expected = *tests::naive_data(octets);
         const auto result = data(octets, 5000);
@@ -124,7 +128,14 @@ TEST_F(ReaderTest, finds_the_end_at_every_offset_around_block_and_chunk_borders)
 
 TEST_F(ReaderTest, takes_bdat_chunks_as_one_content) {
   const std::pair<std::string, std::string> cases[] = {
-      {"", ""}, {"a\r\n", "a\r\n"}, {"a", "a\r\n"}, {"a\r", "a \r\n"}, {"a\n.b", "a\r\n.b\r\n"}, {".\r\n..\r\n", ".\r\n..\r\n"}, {"\r\n.\r\n", "\r\n.\r\n"}, {"\r\r\n", " \r\n"},
+      {"", ""},
+      {"a\r\n", "a\r\n"},
+      {"a", "a\r\n"},
+      {"a\r", "a \r\n"},
+      {"a\n.b", "a\r\n.b\r\n"},
+      {".\r\n..\r\n", ".\r\n..\r\n"},
+      {"\r\n.\r\n", "\r\n.\r\n"},
+      {"\r\r\n", " \r\n"},
   };
   for (const auto& [octets, content] : cases) {
     for (std::size_t step = 1; step <= octets.size() + 1; ++step) {
@@ -136,7 +147,8 @@ TEST_F(ReaderTest, takes_bdat_chunks_as_one_content) {
         reader.feed(body, piece.size());
       }
       reader.finish(body);
-      EXPECT_EQ(read(body, state::BodyCursor::View::content), content) << testing::PrintToString(octets) << step;
+      EXPECT_EQ(read(body, state::BodyCursor::View::content), content)
+          << testing::PrintToString(octets) << step;
       const auto stored = tests::naive_data(read(body, state::BodyCursor::View::wire) + ".\r\n");
       ASSERT_TRUE(stored) << testing::PrintToString(octets);
       EXPECT_EQ(stored->content, content) << testing::PrintToString(octets);

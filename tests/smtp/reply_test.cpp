@@ -18,7 +18,8 @@ TEST(Reply, keeps_both_codes_of_one_class) {
 
 TEST(Reply, cannot_be_split_by_foreign_bytes) {
   EXPECT_EQ(Reply(550, {5, 7, 1}, "t", "a\r\n250 b\x01").wire(), "550 5.7.1 a??250 b?\r\n");
-  EXPECT_EQ(reply(Say::unknown_recipient, {"x\r\n250 ok"}).wire().find('\r'), reply(Say::unknown_recipient, {"x\r\n250 ok"}).wire().size() - 2);
+  EXPECT_EQ(reply(Say::unknown_recipient, {"x\r\n250 ok"}).wire().find('\r'),
+            reply(Say::unknown_recipient, {"x\r\n250 ok"}).wire().size() - 2);
 }
 
 TEST(Reply, is_wrapped_at_512_octets_with_both_codes_on_each_line) {
@@ -49,16 +50,19 @@ TEST(Reply, is_signed_with_the_incident_and_help) {
   EXPECT_EQ(permanent.line(), "500 5.5.1 command not recognised [7KQ2M9XA4T] https://example.org/help");
   auto transient = reply(Say::no_memory);
   transient.sign("7KQ2M9XA4T", "https://example.org/help");
-  EXPECT_EQ(transient.line(), "452 4.3.1 no room for the message at the moment; please try again later [7KQ2M9XA4T]");
+  EXPECT_EQ(transient.line(),
+            "452 4.3.1 no room for the message at the moment; please try again later [7KQ2M9XA4T]");
 }
 
 TEST(Enhanced, is_read_only_if_well_formed) {
   EXPECT_EQ(Enhanced::parse("5.1.10"), (Enhanced{5, 1, 10}));
-  for (const auto* text : {"", "5", "5.1", "5.1.1.1", "3.1.1", "5.1.1000", "5.x.1", "05.1.x"}) EXPECT_FALSE(Enhanced::parse(text)) << text;
+  for (const auto* text : {"", "5", "5.1", "5.1.1.1", "3.1.1", "5.1.1000", "5.x.1", "05.1.x"})
+    EXPECT_FALSE(Enhanced::parse(text)) << text;
 }
 
 TEST(Catalogue, is_in_the_order_of_its_enumerators) {
-  for (std::size_t i = 0; i < all_texts().size(); ++i) EXPECT_EQ(static_cast<std::size_t>(all_texts()[i].say), i) << all_texts()[i].token;
+  for (std::size_t i = 0; i < all_texts().size(); ++i)
+    EXPECT_EQ(static_cast<std::size_t>(all_texts()[i].say), i) << all_texts()[i].token;
   EXPECT_EQ(all_texts().back().say, Say::relay_failed) << "the last enumerator has its row";
 }
 
@@ -66,15 +70,19 @@ TEST(Catalogue, has_consistent_codes_and_unique_tokens) {
   std::set<std::string_view> tokens;
   for (const auto& text : all_texts()) {
     EXPECT_TRUE(tokens.insert(text.token).second) << text.token;
-    const bool borrowed = text.token.starts_with("relay.") || text.token.starts_with("rcpt.remembered");  // a backend's codes
-    EXPECT_TRUE(text.enhanced.present() ? text.enhanced.klass == text.code / 100 : text.code < 400 || borrowed) << text.token;
+    const bool borrowed =
+        text.token.starts_with("relay.") || text.token.starts_with("rcpt.remembered");  // a backend's codes
+    EXPECT_TRUE(text.enhanced.present() ? text.enhanced.klass == text.code / 100
+                                        : text.code < 400 || borrowed)
+        << text.token;
   }
 }
 
 TEST(Catalogue, is_documented) {
   std::ifstream in(GATEPOST_SOURCE_DIR "/docs/replies.md");
   const std::string page{std::istreambuf_iterator<char>(in), {}};
-  for (const auto& text : all_texts()) EXPECT_NE(page.find("`" + std::string(text.token) + "`"), std::string::npos) << text.token;
+  for (const auto& text : all_texts())
+    EXPECT_NE(page.find("`" + std::string(text.token) + "`"), std::string::npos) << text.token;
 }
 
 }  // namespace

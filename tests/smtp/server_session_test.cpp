@@ -1,5 +1,5 @@
-// The state machine by itself: what it says, which step it wants, when it counts an error. Whole conversations are
-// in tests/transcripts.
+// The state machine by itself: what it says, which step it wants, when it counts an error. Whole
+// conversations are in tests/transcripts.
 #include <gtest/gtest.h>
 
 #include <cstring>
@@ -19,13 +19,19 @@ struct Host final : ServerHost {
   std::vector<TransactionRecord> records;
 
   Host() {
-    offered.add(Extension::pipelining).add(Extension::size).add(Extension::eight_bit_mime).add(Extension::chunking).add(Extension::starttls).add(Extension::enhanced_status_codes);
+    offered.add(Extension::pipelining)
+        .add(Extension::size)
+        .add(Extension::eight_bit_mime)
+        .add(Extension::chunking)
+        .add(Extension::starttls)
+        .add(Extension::enhanced_status_codes);
   }
   Extensions extensions() const override { return offered; }
   bool has_room() const override { return room; }
   state::ChunkPool& chunks() override { return pool; }
   void refused(Stage stage, const Reply& reply, std::string_view subject) override {
-    refusals.push_back(std::string(name_of(stage)) + " " + std::string(reply.token()) + " " + std::string(subject));
+    refusals.push_back(std::string(name_of(stage)) + " " + std::string(reply.token()) + " " +
+                       std::string(subject));
   }
   void transaction_ended(const TransactionRecord& record) override { records.push_back(record); }
 };
@@ -96,20 +102,44 @@ TEST_F(SessionTest, asks_before_it_greets) {
 TEST_F(SessionTest, offers_what_the_host_can_do_and_never_auth) {
   start();
   host.offered.max_size = 1000;
-  EXPECT_EQ(say("EHLO client.example"), "250-mx.example.org\r\n250-PIPELINING\r\n250-SIZE 1000\r\n250-8BITMIME\r\n250-ENHANCEDSTATUSCODES\r\n250-CHUNKING\r\n250 STARTTLS\r\n");
+  EXPECT_EQ(say("EHLO client.example"),
+            "250-mx.example.org\r\n250-PIPELINING\r\n250-SIZE "
+            "1000\r\n250-8BITMIME\r\n250-ENHANCEDSTATUSCODES\r\n250-CHUNKING\r\n250 STARTTLS\r\n");
   EXPECT_EQ(say("HELO client.example"), "250 mx.example.org\r\n");
-  host.offered.add(Extension::limits).add(Extension::dsn).remove(Extension::size).remove(Extension::eight_bit_mime).remove(Extension::chunking).remove(Extension::starttls);
-  EXPECT_EQ(say("EHLO client.example"), "250-mx.example.org\r\n250-PIPELINING\r\n250-ENHANCEDSTATUSCODES\r\n250 LIMITS RCPTMAX=200\r\n") << "DSN is off unless configured";
+  host.offered.add(Extension::limits)
+      .add(Extension::dsn)
+      .remove(Extension::size)
+      .remove(Extension::eight_bit_mime)
+      .remove(Extension::chunking)
+      .remove(Extension::starttls);
+  EXPECT_EQ(say("EHLO client.example"),
+            "250-mx.example.org\r\n250-PIPELINING\r\n250-ENHANCEDSTATUSCODES\r\n250 LIMITS RCPTMAX=200\r\n")
+      << "DSN is off unless configured";
 }
 
 TEST_F(SessionTest, wants_commands_in_order) {
   start();
   const std::pair<const char*, const char*> cases[] = {
-      {"MAIL FROM:<a@b.example>", "503 5.5.1"}, {"RCPT TO:<a@b.example>", "503 5.5.1"}, {"DATA", "503 5.5.1"}, {"STARTTLS", "503 5.5.1"},
-      {"NOOP", "250 2.0.0"}, {"RSET", "250 2.0.0"}, {"VRFY x", "252 2.5.0"}, {"HELP", "214 2.0.0"}, {"EXPN x", "502 5.5.1"}, {"TURN", "502 5.5.1"},
-      {"AUTH PLAIN x", "502 5.5.1"}, {"WHAT", "500 5.5.1"}, {"HELO", "501 5.5.4"}, {"EHLO client.example", "250-mx.ex"},
-      {"RCPT TO:<a@b.example>", "503 5.5.1"}, {"MAIL FROM:<a@b.example>", "250 2.1.0"}, {"MAIL FROM:<a@b.example>", "503 5.5.1"},
-      {"STARTTLS", "503 5.5.1"}, {"DATA", "503 5.5.1"}, {"RCPT TO:<a@b.example>", "250 2.1.5"},
+      {"MAIL FROM:<a@b.example>", "503 5.5.1"},
+      {"RCPT TO:<a@b.example>", "503 5.5.1"},
+      {"DATA", "503 5.5.1"},
+      {"STARTTLS", "503 5.5.1"},
+      {"NOOP", "250 2.0.0"},
+      {"RSET", "250 2.0.0"},
+      {"VRFY x", "252 2.5.0"},
+      {"HELP", "214 2.0.0"},
+      {"EXPN x", "502 5.5.1"},
+      {"TURN", "502 5.5.1"},
+      {"AUTH PLAIN x", "502 5.5.1"},
+      {"WHAT", "500 5.5.1"},
+      {"HELO", "501 5.5.4"},
+      {"EHLO client.example", "250-mx.ex"},
+      {"RCPT TO:<a@b.example>", "503 5.5.1"},
+      {"MAIL FROM:<a@b.example>", "250 2.1.0"},
+      {"MAIL FROM:<a@b.example>", "503 5.5.1"},
+      {"STARTTLS", "503 5.5.1"},
+      {"DATA", "503 5.5.1"},
+      {"RCPT TO:<a@b.example>", "250 2.1.5"},
   };
   settings.options.hard_error_limit = 100;
   settings.options.soft_error_limit = 100;
@@ -163,7 +193,8 @@ TEST_F(SessionTest, answers_data_after_failed_recipients_by_their_class) {
     say("MAIL FROM:<a@remote.example>");
     for (const int code : codes) {
       feed("RCPT TO:<user@example.org>\r\n");
-      step = session->consulted(Decision::refuse(Reply(static_cast<std::uint16_t>(code), {5, 1, 1}, "test.no", "no")));
+      step = session->consulted(
+          Decision::refuse(Reply(static_cast<std::uint16_t>(code), {5, 1, 1}, "test.no", "no")));
       said();
     }
     return say("DATA").substr(0, 9);

@@ -9,7 +9,8 @@ namespace {
 std::string between_brackets(const std::string& line) {
   const auto start = line.find('<');
   const auto end = line.find('>', start);
-  return start == std::string::npos || end == std::string::npos ? "" : line.substr(start + 1, end - start - 1);
+  return start == std::string::npos || end == std::string::npos ? ""
+                                                                : line.substr(start + 1, end - start - 1);
 }
 
 }  // namespace
@@ -18,7 +19,9 @@ std::shared_ptr<FakePeer> FakeBackend::accept() {
   ++connections;
   auto peer = std::make_shared<FakePeer>();
   auto dialogue = std::make_shared<Dialogue>();
-  peer->on_written = [this, raw = peer.get(), dialogue](std::string_view bytes) { on_written(*raw, *dialogue, bytes); };
+  peer->on_written = [this, raw = peer.get(), dialogue](std::string_view bytes) {
+    on_written(*raw, *dialogue, bytes);
+  };
   peers.push_back(peer);
   say(*peer, banner);
   return peer;
@@ -54,7 +57,8 @@ bool FakeBackend::take_line(FakePeer& peer, Dialogue& dialogue) {
   auto reply = answer(line);
   const auto default_reply = usual(line, dialogue);
   if (reply.empty()) reply = default_reply;
-  if (base::istarts_with(line, "RCPT") && reply[0] == '2') dialogue.message.recipients.push_back(between_brackets(line));
+  if (base::istarts_with(line, "RCPT") && reply[0] == '2')
+    dialogue.message.recipients.push_back(between_brackets(line));
   dialogue.in_data = base::istarts_with(line, "DATA") && reply.starts_with("354");
   return say(peer, reply);
 }
@@ -64,7 +68,8 @@ std::string FakeBackend::usual(const std::string& line, Dialogue& dialogue) {
   if (verb == "EHLO") {
     std::string reply;
     for (std::size_t i = 0; i <= extensions.size(); ++i) {
-      reply += (i == 0 ? "" : "\r\n") + std::string(i == extensions.size() ? "250 " : "250-") + (i == 0 ? "inside.local" : extensions[i - 1]);
+      reply += (i == 0 ? "" : "\r\n") + std::string(i == extensions.size() ? "250 " : "250-") +
+               (i == 0 ? "inside.local" : extensions[i - 1]);
     }
     return reply;
   }
@@ -91,9 +96,12 @@ bool FakeBackend::take_message(FakePeer& peer, Dialogue& dialogue) {
   return say(peer, reply);
 }
 
-net::Task<base::Result<std::unique_ptr<net::Stream>>> FakeConnector::connect(std::string host, std::uint16_t port, net::Deadline&) {
+net::Task<base::Result<std::unique_ptr<net::Stream>>> FakeConnector::connect(std::string host,
+                                                                             std::uint16_t port,
+                                                                             net::Deadline&) {
   auto& backend = backends[host + ":" + std::to_string(port)];
-  if (backend.refuses_connections) co_return base::Failure{"cannot connect to " + host + ": Connection refused"};
+  if (backend.refuses_connections)
+    co_return base::Failure{"cannot connect to " + host + ": Connection refused"};
   co_return std::unique_ptr<net::Stream>(std::make_unique<FakeStream>(context_, backend.accept()));
 }
 

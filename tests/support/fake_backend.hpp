@@ -24,11 +24,14 @@ class FakeBackend {
   static constexpr const char* hang_up = "(hang up)";  ///< closes without a word
 
   std::string banner = "220 inside.local ESMTP";
-  std::vector<std::string> extensions{"PIPELINING", "8BITMIME", "SIZE 37748736", "CHUNKING", "ENHANCEDSTATUSCODES"};
+  std::vector<std::string> extensions{"PIPELINING", "8BITMIME", "SIZE 37748736", "CHUNKING",
+                                      "ENHANCEDSTATUSCODES"};
   /// What to say to a command line ("RCPT TO:<...>", "DATA", ...); empty: what is usual.
   std::function<std::string(const std::string&)> answer = [](const std::string&) { return std::string(); };
   /// What to say to a message that has come whole.
-  std::function<std::string(const FakeMessage&)> judge = [](const FakeMessage&) { return std::string("250 2.0.0 queued"); };
+  std::function<std::string(const FakeMessage&)> judge = [](const FakeMessage&) {
+    return std::string("250 2.0.0 queued");
+  };
   /// Said by itself after so many octets of a message; empty: never.
   std::string interruption;
   std::size_t interrupt_after = 0;
@@ -62,8 +65,12 @@ class FakeConnector final : public net::Connector {
   explicit FakeConnector(net::asio::io_context& context) : context_(context) {}
   std::map<std::string, FakeBackend> backends;
 
-  net::Task<base::Result<std::unique_ptr<net::Stream>>> connect(std::string host, std::uint16_t port, net::Deadline& deadline) override;
-  std::unique_ptr<net::Stream> start_tls(std::unique_ptr<net::Stream> plain, const net::TlsClientContext&, const std::string&) override { return plain; }
+  net::Task<base::Result<std::unique_ptr<net::Stream>>> connect(std::string host, std::uint16_t port,
+                                                                net::Deadline& deadline) override;
+  std::unique_ptr<net::Stream> start_tls(std::unique_ptr<net::Stream> plain, const net::TlsClientContext&,
+                                         const std::string&) override {
+    return plain;
+  }
 
  private:
   net::asio::io_context& context_;

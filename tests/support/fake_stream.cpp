@@ -6,7 +6,8 @@
 
 namespace gatepost::tests {
 
-FakeStream::FakeStream(net::asio::io_context& context, std::shared_ptr<FakePeer> peer) : context_(&context), peer_(std::move(peer)) {
+FakeStream::FakeStream(net::asio::io_context& context, std::shared_ptr<FakePeer> peer)
+    : context_(&context), peer_(std::move(peer)) {
   peer_->wake = [this] { look(); };
 }
 

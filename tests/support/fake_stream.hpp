@@ -11,12 +11,12 @@ namespace gatepost::tests {
 
 /// The test's end. Both ends share it, so that it can be looked at when the stream is gone.
 struct FakePeer {
-  std::string to_stream;     ///< what the program has not read yet
-  std::string from_stream;   ///< all that it wrote
-  bool ended = false;        ///< we have closed our side
-  bool reset = false;        ///< the connection is broken
-  bool closed = false;       ///< the program has closed it
-  bool shut_down = false;    ///< the program has ended its side
+  std::string to_stream;    ///< what the program has not read yet
+  std::string from_stream;  ///< all that it wrote
+  bool ended = false;       ///< we have closed our side
+  bool reset = false;       ///< the connection is broken
+  bool closed = false;      ///< the program has closed it
+  bool shut_down = false;   ///< the program has ended its side
   std::size_t most_per_read = SIZE_MAX;
   std::size_t room = SIZE_MAX;  ///< how much may still be written before it would block
   /// Called with what was just written; may send.

@@ -37,12 +37,12 @@ struct TelemetryTest : testing::Test {
 
 TEST(Json, escapes_foreign_bytes) {
   const std::pair<std::string, std::string> cases[] = {{"plain", "\"plain\""},
-                                                        {"a\"b", "\"a\\\"b\""},
-                                                        {"back\\slash", "\"back\\\\\\\\slash\""},
-                                                        {"a\r\nb", "\"a\\\\x0d\\\\x0ab\""},
-                                                        {"\xff", "\"\\\\xff\""},
-                                                        {"caf\xC3\xA9", "\"caf\xC3\xA9\""},
-                                                        {std::string("\0", 1), "\"\\\\x00\""}};
+                                                       {"a\"b", "\"a\\\"b\""},
+                                                       {"back\\slash", "\"back\\\\\\\\slash\""},
+                                                       {"a\r\nb", "\"a\\\\x0d\\\\x0ab\""},
+                                                       {"\xff", "\"\\\\xff\""},
+                                                       {"caf\xC3\xA9", "\"caf\xC3\xA9\""},
+                                                       {std::string("\0", 1), "\"\\\\x00\""}};
   for (const auto& [text, expected] : cases) {
     std::string out;
     append_json_string(out, text);
@@ -54,11 +54,13 @@ TEST_F(TelemetryTest, writes_a_transaction_as_one_json_line) {
   record.ending = smtp::Ending::delivered;
   record.stage = smtp::Stage::message;
   record.recipients.push_back({"user@example.org", smtp::reply(smtp::Say::rcpt_ok)});
-  record.recipients.push_back({"nobody@example.org", smtp::reply(smtp::Say::unknown_recipient, {"nobody@example.org"})});
+  record.recipients.push_back(
+      {"nobody@example.org", smtp::reply(smtp::Say::unknown_recipient, {"nobody@example.org"})});
   record.reply = smtp::Reply(250, {2, 0, 0}, "ok.delivered", "delivered [1000000000]");
   record.size = 1234;
   record.flaws.bare_lf = 2;
-  findings.push_back({"access", smtp::Stage::connect, false, Verdict::reject, "access.denied", 0, "rule 1", ""});
+  findings.push_back(
+      {"access", smtp::Stage::connect, false, Verdict::reject, "access.denied", 0, "rule 1", ""});
   auto event = ended();
   event.server = "10.0.0.5:25";
   event.server_reply = "250 2.0.0 queued as X";
@@ -67,14 +69,15 @@ TEST_F(TelemetryTest, writes_a_transaction_as_one_json_line) {
   event.delivery = base::Millis(12);
   std::string line;
   append_line(line, Form::json, event);
-  EXPECT_EQ(line,
-            R"({"time":"2026-11-20T22:30:00.000Z","event":"transaction","id":"1000000000","client":"203.0.113.9:4711","helo":"client.example","transaction":1,)"
-            R"("from":"a@remote.example","to":[{"rcpt":"user@example.org","reply":"250 2.1.5 recipient ok"},)"
-            R"({"rcpt":"nobody@example.org","reply":"550 5.1.1 <nobody@example.org>: there is no such recipient here","reason":"rcpt.unknown"}],)"
-            R"("ending":"delivered","stage":"message","reply":"250 2.0.0 delivered [1000000000]","reason":"ok.delivered","size":1234,"bare_lf":2,)"
-            R"("backend":"10.0.0.5:25","backend_reply":"250 2.0.0 queued as X","attempts":2,"ms":35,"delivery_ms":12,)"
-            R"("findings":[{"check":"access","stage":"connect","verdict":"reject","reason":"access.denied","mode":"observe","evidence":"rule 1"}]})"
-            "\n");
+  EXPECT_EQ(
+      line,
+      R"({"time":"2026-11-20T22:30:00.000Z","event":"transaction","id":"1000000000","client":"203.0.113.9:4711","helo":"client.example","transaction":1,)"
+      R"("from":"a@remote.example","to":[{"rcpt":"user@example.org","reply":"250 2.1.5 recipient ok"},)"
+      R"({"rcpt":"nobody@example.org","reply":"550 5.1.1 <nobody@example.org>: there is no such recipient here","reason":"rcpt.unknown"}],)"
+      R"("ending":"delivered","stage":"message","reply":"250 2.0.0 delivered [1000000000]","reason":"ok.delivered","size":1234,"bare_lf":2,)"
+      R"("backend":"10.0.0.5:25","backend_reply":"250 2.0.0 queued as X","attempts":2,"ms":35,"delivery_ms":12,)"
+      R"("findings":[{"check":"access","stage":"connect","verdict":"reject","reason":"access.denied","mode":"observe","evidence":"rule 1"}]})"
+      "\n");
 }
 
 TEST_F(TelemetryTest, writes_text_for_people) {
@@ -82,9 +85,11 @@ TEST_F(TelemetryTest, writes_text_for_people) {
   record.sender = "two words";
   std::string line;
   append_line(line, Form::text, ended());
-  EXPECT_EQ(line,
-            "time=2026-11-20T22:30:00.000Z event=transaction id=1000000000 client=203.0.113.9:4711 helo=client.example transaction=1 from=\"two words\" "
-            "to.0.rcpt=user@example.org to.0.reply=\"250 2.1.5 recipient ok\" ending=aborted stage=mail ms=0\n");
+  EXPECT_EQ(
+      line,
+      "time=2026-11-20T22:30:00.000Z event=transaction id=1000000000 client=203.0.113.9:4711 "
+      "helo=client.example transaction=1 from=\"two words\" "
+      "to.0.rcpt=user@example.org to.0.reply=\"250 2.1.5 recipient ok\" ending=aborted stage=mail ms=0\n");
 }
 
 TEST_F(TelemetryTest, keeps_one_record_on_one_line_whatever_the_client_says) {
@@ -138,7 +143,8 @@ TEST_F(Recorded, keeps_the_last_200_refusals) {
   Statistics statistics(clock);
   auto& recorder = statistics.make_recorder(log, Form::json);
   const auto refusal = smtp::reply(smtp::Say::unknown_command);
-  for (int i = 0; i < 300; ++i) recorder.record(Refused{clock.wall(), helo, smtp::Stage::helo, refusal, "", std::to_string(i)});
+  for (int i = 0; i < 300; ++i)
+    recorder.record(Refused{clock.wall(), helo, smtp::Stage::helo, refusal, "", std::to_string(i)});
   EXPECT_EQ(statistics.recent().size(), 200U);
   EXPECT_EQ(statistics.totals().reasons.begin()->second, 300U);
 }
@@ -148,7 +154,8 @@ TEST_F(Recorded, leaves_health_checks_out) {
   Statistics statistics(clock);
   auto& recorder = statistics.make_recorder(log, Form::json);
   recorder.session_opened();
-  recorder.record(SessionClosed{clock.wall(), helo, {}, findings, Close::health_check, base::Millis(1), 16, 0});
+  recorder.record(
+      SessionClosed{clock.wall(), helo, {}, findings, Close::health_check, base::Millis(1), 16, 0});
   EXPECT_EQ(statistics.totals().sessions, 0U);
   EXPECT_EQ(statistics.totals().health_checks, 1U);
   log.flush();
@@ -217,14 +224,20 @@ TEST_F(Recorded, gives_prometheus_what_is_documented) {
   recorder.session_opened();
   record.size = 5000;
   recorder.record(ended());
-  const Metrics metrics(statistics, [](MetricsBuilder& b) { b.add("gatepost_backend_up", 1, {{"backend", "10.0.0.5:25"}}); });
+  const Metrics metrics(statistics, [](MetricsBuilder& b) {
+    b.add("gatepost_backend_up", 1, {{"backend", "10.0.0.5:25"}});
+  });
   const auto text = metrics.text();
-  for (const auto* line : {"gatepost_smtp_sessions_total 1\n", "gatepost_transactions_total{ending=\"aborted\"} 1\n", "gatepost_message_size_bytes_bucket{le=\"16384\"} 1\n",
-                           "gatepost_message_size_bytes_bucket{le=\"+Inf\"} 1\n", "gatepost_message_size_bytes_sum 5000\n", "gatepost_backend_up{backend=\"10.0.0.5:25\"} 1\n"}) {
+  for (const auto* line :
+       {"gatepost_smtp_sessions_total 1\n", "gatepost_transactions_total{ending=\"aborted\"} 1\n",
+        "gatepost_message_size_bytes_bucket{le=\"16384\"} 1\n",
+        "gatepost_message_size_bytes_bucket{le=\"+Inf\"} 1\n", "gatepost_message_size_bytes_sum 5000\n",
+        "gatepost_backend_up{backend=\"10.0.0.5:25\"} 1\n"}) {
     EXPECT_NE(text.find(line), std::string::npos) << line << text;
   }
   const auto page = read(GATEPOST_SOURCE_DIR "/docs/metrics.md");
-  for (const auto& metric : metric_descriptions()) EXPECT_NE(page.find("`" + std::string(metric.name) + "`"), std::string::npos) << metric.name;
+  for (const auto& metric : metric_descriptions())
+    EXPECT_NE(page.find("`" + std::string(metric.name) + "`"), std::string::npos) << metric.name;
   MetricsBuilder builder;
   EXPECT_THROW(builder.add("gatepost_undocumented", 1), std::logic_error);
 }
