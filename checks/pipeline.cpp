@@ -5,6 +5,13 @@ namespace gatepost::checks {
 using smtp::Stage;
 using telemetry::Verdict;
 
+namespace {
+
+/// Of recipients, per transaction; what each was answered is on record anyway.
+constexpr std::size_t findings_kept = 200;
+
+}  // namespace
+
 ChecksOptions::ChecksOptions() {
   for (const auto& type : all_checks()) options_.emplace(type.name, type.make_options());
 }
@@ -20,12 +27,13 @@ void ChecksOptions::validate(base::Problems& problems) const {
 
 void Verdicts::end_transaction() {
   transaction_.clear();
+  recipients_.clear();
   for (auto stage = static_cast<std::size_t>(Stage::mail); stage < done_.size(); ++stage) done_[stage] = 0;
   exempt_.reset();
 }
 
 void Verdicts::begin_helo() {
-  std::erase_if(session_, [](const Record& record) { return record.judged.stage == Stage::helo; });
+  std::erase_if(session_, [](const Record& record) { return record.found == Stage::helo; });
   done_[static_cast<std::size_t>(Stage::helo)] = 0;
 }
 
@@ -49,7 +57,9 @@ std::vector<telemetry::Finding> Verdicts::session_findings() const {
 
 std::vector<telemetry::Finding> Verdicts::transaction_findings() const {
   std::vector<telemetry::Finding> findings;
-  for (const auto& record : transaction_) findings.push_back(recorded(record));
+  for (const auto* records : {&transaction_, &recipients_}) {
+    for (const auto& record : *records) findings.push_back(recorded(record));
+  }
   return findings;
 }
 
@@ -79,6 +89,7 @@ bool Pipeline::run(Stage stage, Verdicts& verdicts, Records& into, std::string_v
       if (finding.verdict == Verdict::none) continue;
       const auto of = finding.stage.value_or(stage);
       into.push_back({{entry.name, of, entry.mode, entry.on_error, entry.absolute, std::move(finding)},
+                      stage,
                       entry.mode == Mode::enforce,
                       std::string(subject)});
     }
@@ -108,10 +119,7 @@ smtp::Decision Pipeline::judge(std::span<const Verdicts::Record> extra, Verdicts
     return smtp::Decision::accept();
   std::vector<Judged> all;
   for (const auto& record : verdicts.session_) all.push_back(record.judged);
-  // Findings about one recipient do not concern the others.
-  for (const auto& record : verdicts.transaction_) {
-    if (record.subject.empty()) all.push_back(record.judged);
-  }
+  for (const auto& record : verdicts.transaction_) all.push_back(record.judged);
   for (const auto& record : extra) all.push_back(record.judged);
   return decide(all, policy_, exempt).decision;
 }
@@ -157,7 +165,7 @@ Pipeline::Consultation Pipeline::rcpt(const smtp::RcptFacts& facts, Evidence& ev
   auto decision = judge(found, verdicts, exempt);
   for (auto& record : found) {
     record.counted = record.counted && (record.judged.absolute || !exempt);
-    verdicts.transaction_.push_back(std::move(record));
+    if (verdicts.recipients_.size() < findings_kept) verdicts.recipients_.push_back(std::move(record));
   }
   if (decision.act == smtp::Decision::Act::accept) {
     if (verdicts.exempt_ && *verdicts.exempt_ != exempt) {

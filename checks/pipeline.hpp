@@ -38,13 +38,15 @@ class Verdicts {
   friend class Pipeline;
   struct Record {
     Judged judged;
+    smtp::Stage found;  ///< the stage whose run found it; it may be spoken of as of an earlier one
     bool counted;
     std::string subject;
   };
   static telemetry::Finding recorded(const Record& record);
 
   std::vector<Record> session_;                                 ///< connect and HELO
-  std::vector<Record> transaction_;                             ///< MAIL and later
+  std::vector<Record> transaction_;                             ///< MAIL, header and message
+  std::vector<Record> recipients_;                              ///< RCPT; concern one recipient each
   std::array<std::uint32_t, smtp::stage_names.size()> done_{};  ///< per stage, one bit per check
   std::optional<bool> exempt_;  ///< whether the recipients of the transaction are exempt
 };

@@ -33,8 +33,7 @@ void PolicyOptions::validate(base::Problems& problems) const {
 }
 
 bool PolicyOptions::exempt(const mail::Mailbox& recipient) const {
-  const auto local = recipient.local_key();
-  if (local == "postmaster" || local == "abuse") return true;
+  if (recipient.is_role()) return true;
   if (exempt_recipients.empty()) return false;
   const auto key = recipient.key();
   for (const auto& pattern : exempt_recipients) {

@@ -1,8 +1,5 @@
-#include <cerrno>
-#include <fstream>
-#include <iterator>
-#include <system_error>
 
+#include "core/base/file.hpp"
 #include "core/base/text.hpp"
 #include "directory/directory.hpp"
 
@@ -11,15 +8,9 @@ namespace gatepost::directory {
 base::Result<std::shared_ptr<const FileDirectory>> FileDirectory::load(const std::string& path,
                                                                        std::string separator,
                                                                        std::vector<Mistake>& mistakes) {
-  errno = 0;
-  std::ifstream in(path, std::ios::binary);
-  std::string text;
-  if (in) text.assign(std::istreambuf_iterator<char>(in), {});
-  if (!in || in.bad()) {
-    return base::Failure{"cannot read recipients from " + path + ": " +
-                         std::generic_category().message(errno != 0 ? errno : EIO)};
-  }
-  return parse(text, std::move(separator), mistakes);
+  const auto text = base::read_file(path);
+  if (!text) return base::Failure{"cannot read recipients from " + path + ": " + text.error().message};
+  return parse(*text, std::move(separator), mistakes);
 }
 
 std::shared_ptr<const FileDirectory> FileDirectory::parse(std::string_view text, std::string separator,

@@ -1,8 +1,10 @@
 #include "gateway/app.hpp"
 
 #include <signal.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <cstdio>
@@ -10,6 +12,7 @@
 
 #include <fmt/format.h>
 
+#include "core/base/file.hpp"
 #include "gateway/process.hpp"
 #include "gateway/version.hpp"
 #include "relay/capabilities.hpp"
@@ -51,7 +54,7 @@ App::App(std::string config_path, Config config)
 App::~App() = default;
 
 int App::run() {
-  raise_descriptor_limit();
+  descriptors_ = raise_descriptor_limit();
   const auto user = config_.options.user;
   const auto prepared = prepare_state_directory(config_.options.state_dir, user);
   if (!prepared) {
@@ -105,6 +108,7 @@ bool App::open_sockets() {
 
 bool App::start() {
   ::signal(SIGPIPE, SIG_IGN);
+  fixed_ = fixed_options(config_.options);
   snapshot_ = Snapshot::build(config_, servers_, true);
   const auto& problems = snapshot_ ? snapshot_->config.problems : config_.problems;
   for (const auto& problem : problems) std::fprintf(stderr, "%s\n", problem.to_string().c_str());
@@ -143,7 +147,7 @@ void App::start_workers() {
   const auto& options = snapshot_->config.options;
   const auto form = options.log.format == LogFormat::json ? telemetry::RecordWriter::Form::json
                                                           : telemetry::RecordWriter::Form::text;
-  const Shared shared{clock_, *memory_, *learned_, *spill_, sessions_};
+  const Shared shared{clock_, *memory_, *learned_, *spill_, sessions_, most_sessions()};
   for (unsigned i = 0; i < thread_count(options); ++i) {
     workers_.push_back(
         std::make_unique<Worker>(i, shared, snapshot_, statistics_.make_recorder(*log_, form)));
@@ -161,11 +165,31 @@ void App::start_workers() {
     acceptors_.push_back(std::make_unique<net::Acceptor>(
         workers_.front()->io(), std::move(socket),
         [this, local](int descriptor, const base::Endpoint& peer) { dispatch(descriptor, peer, local); },
-        [this] { shortages_.fetch_add(1, std::memory_order_relaxed); }));
+        [this](int descriptor) { turn_away(descriptor); }));
     acceptors_.back()->start();
   }
   smtp_sockets_.clear();
   for (auto& worker : workers_) worker->start_thread();
+}
+
+/// What is left of the descriptors when connections to backends, the page and files have theirs. A session
+/// may need a second one, for its message on disk, but few do.
+std::int64_t App::most_sessions() const {
+  std::int64_t others = 100;
+  for (const auto& [name, route] : snapshot_->routes)
+    others += static_cast<std::int64_t>(route->servers.size()) * route->options.max_connections;
+  const auto limit = static_cast<std::int64_t>(
+      descriptors_ == 0 ? INT32_MAX : std::min<std::size_t>(descriptors_, INT32_MAX));
+  return std::max<std::int64_t>(10, (limit - others) * 9 / 10);
+}
+
+/// There is no descriptor for a session; a word is all that can be said.
+void App::turn_away(int descriptor) {
+  shortages_.fetch_add(1, std::memory_order_relaxed);
+  if (descriptor < 0) return;
+  std::string text;
+  smtp::reply(smtp::Say::overload).append_to(text);
+  ::send(descriptor, text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 void App::start_signals() {
@@ -244,7 +268,12 @@ void App::on_signal(int signal) {
   switch (signal) {
     case SIGTERM:
     case SIGINT: stopping_ ? stop_now() : begin_drain(); break;
-    case SIGHUP: reload(); break;
+    case SIGHUP: try { reload();
+      } catch (const std::exception& e) {
+        reload_error_ = e.what();
+        notice(Level::error, "reload", fmt::format("failed, the old configuration stays: {}", e.what()));
+      }
+      break;
     case SIGUSR1: log_->reopen(); break;
     default: break;
   }
@@ -260,12 +289,28 @@ void App::notice(Level level, std::string_view topic, const std::string& text) {
 void App::reload() {
   notify_manager("RELOADING=1");
   auto config = read_config(config_path_);
-  const auto built = config.has_errors() ? nullptr : Snapshot::build(config, servers_, true);
+  std::string changed;
+  for (const auto& line : fixed_options(config.options)) {
+    if (std::find(fixed_.begin(), fixed_.end(), line) == fixed_.end())
+      changed += (changed.empty() ? "" : ", ") + line.substr(0, line.find(' '));
+  }
+  auto built = config.has_errors() ? nullptr : Snapshot::build(config, servers_, true);
+  if (built) {
+    if (const auto emptied = directory_emptied(*built); !emptied.empty()) {
+      config.problems.clear();
+      config.problems.push_back(
+          {config_path_, 0, 0,
+           "directory " + emptied + " holds no address any more: everybody would be refused",
+           "restart if this is what you want", false});
+      built = nullptr;
+    }
+  }
   const auto& problems = built ? built->config.problems : config.problems;
   for (const auto& problem : problems)
     notice(problem.warning ? Level::warning : Level::error, "reload", problem.to_string());
   if (built) {
     apply(built);
+    if (!changed.empty()) notice(Level::warning, "reload", "these take effect at a restart only: " + changed);
     reload_error_.clear();
     reloads_good_.fetch_add(1, std::memory_order_relaxed);
     notice(Level::info, "reload", "the configuration was read again");
@@ -283,12 +328,19 @@ void App::reload() {
   notify_manager("READY=1");
 }
 
+/// The name of a directory that had addresses and has none now: half a file, rather than a decision.
+std::string App::directory_emptied(const Snapshot& next) const {
+  for (const auto& [name, directory] : next.directories) {
+    const auto old = snapshot_->directories.find(name);
+    if (directory->size() == 0 && old != snapshot_->directories.end() && old->second->size() > 0) return name;
+  }
+  return {};
+}
+
 void App::apply(std::shared_ptr<const Snapshot> snapshot) {
-  const auto& before = snapshot_->config.options;
-  const auto& now = snapshot->config.options;
-  if (before.smtp.listen != now.smtp.listen || before.web.listen != now.web.listen ||
-      before.state_dir != now.state_dir || before.threads != now.threads) {
-    notice(Level::warning, "reload", "listen, state_dir and threads take effect at a restart only");
+  for (const auto& [name, route] : snapshot->routes) {
+    for (const auto& server : route->servers)
+      server->permits.set_limit(static_cast<int>(route->options.max_connections));
   }
   // A recipient that is new in a directory is no longer what backends said of it.
   for (const auto& [name, directory] : snapshot->directories) {
@@ -332,7 +384,7 @@ void App::watch_backends() {
 }
 
 void App::load_capabilities() {
-  const auto text = read_file(snapshot_->config.options.state_dir + "/backends");
+  const auto text = base::read_file(snapshot_->config.options.state_dir + "/backends");
   if (!text) return;
   saved_capabilities_ = *text;
   const auto known = relay::read_capabilities(*text);
@@ -353,7 +405,7 @@ void App::save_capabilities() {
   }
   auto text = relay::write_capabilities(all);
   if (text == saved_capabilities_) return;
-  if (replace_file(snapshot_->config.options.state_dir + "/backends", text))
+  if (base::replace_file(snapshot_->config.options.state_dir + "/backends", text))
     saved_capabilities_ = std::move(text);
 }
 
@@ -373,7 +425,6 @@ void App::begin_drain() {
     });
   }
   drain_until_ = clock_.now() + snapshot_->config.options.drain_timeout;
-  if (web_) web_->stop();
   const auto look = [this](auto self) -> void {
     if (sessions_.load() <= 0) {
       admin_.stop();
@@ -396,7 +447,7 @@ void App::stop_now() {
   while (sessions_.load() > 0 && clock_.now() < until) ::usleep(10000);
   if (sessions_.load() > 0) {
     notice(Level::warning, "stop", fmt::format("stopped with {} sessions open", sessions_.load()));
-    log_->flush();
+    log_->stop();
     std::_Exit(0);
   }
   admin_.stop();
@@ -422,6 +473,11 @@ std::vector<std::string> App::warnings() const {
                     " is not writable: large messages are refused with 452");
   if (memory_->level() == base::MemoryBudget::Level::full)
     found.push_back("memory for messages is used up: new messages get 452, new sessions 421");
+  if (const auto most = most_sessions(); most < snapshot_->config.options.smtp.max_sessions) {
+    found.push_back(fmt::format(
+        "smtp.max_sessions is {}, but there are file descriptors for {} sessions only (LimitNOFILE)",
+        snapshot_->config.options.smtp.max_sessions, most));
+  }
   if (shortages_.load() > 0)
     found.push_back("the system ran out of file descriptors while accepting; raise LimitNOFILE");
   if (log_->dropped() > 0) found.push_back(fmt::format("{} log lines were lost", log_->dropped()));

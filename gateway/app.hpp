@@ -47,6 +47,9 @@ class App final : private webui::Queries {
 
   // Stop
   void begin_drain();
+  std::string directory_emptied(const Snapshot& next) const;
+  void turn_away(int descriptor);
+  std::int64_t most_sessions() const;
   void stop_now();
 
   // webui::Queries
@@ -84,6 +87,8 @@ class App final : private webui::Queries {
   std::string reload_error_;
   std::atomic<std::uint64_t> reloads_good_{0};
   std::atomic<std::uint64_t> reloads_bad_{0};
+  std::vector<std::string> fixed_;  ///< options as of the start that a reload does not change
+  std::size_t descriptors_ = 0;     ///< how many the system lets us have
   std::atomic<std::uint64_t> shortages_{0};
   unsigned ticks_ = 0;
   bool stopping_ = false;

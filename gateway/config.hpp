@@ -63,5 +63,7 @@ Config read_config_text(std::string_view text, const std::string& name);
 std::string config_reference();
 /// The options as they are, secrets redacted.
 std::string config_dump(Options& options);
+/// Of the options that only a restart changes, a line each: "smtp.memory = ...".
+std::vector<std::string> fixed_options(Options& options);
 
 }  // namespace gatepost::gateway

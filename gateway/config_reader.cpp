@@ -1,12 +1,9 @@
 #include <algorithm>
-#include <cerrno>
-#include <fstream>
-#include <iterator>
 #include <set>
-#include <system_error>
 
 #include <toml++/toml.h>
 
+#include "core/base/file.hpp"
 #include "core/base/text.hpp"
 #include "gateway/config.hpp"
 
@@ -265,22 +262,14 @@ Config read_config_text(std::string_view text, const std::string& name) {
 }
 
 Config read_config(const std::string& path) {
-  errno = 0;
-  std::ifstream in(path, std::ios::binary);
-  std::string text;
-  if (in) text.assign(std::istreambuf_iterator<char>(in), {});
-  if (!in || in.bad()) {
+  const auto text = base::read_file(path);
+  if (!text) {
     Config config;
     config.map = ConfigMap(path);
-    config.problems.push_back({path,
-                               0,
-                               0,
-                               "cannot read it: " + std::generic_category().message(errno != 0 ? errno : EIO),
-                               {},
-                               false});
+    config.problems.push_back({path, 0, 0, "cannot read it: " + text.error().message, {}, false});
     return config;
   }
-  return read_config_text(text, path);
+  return read_config_text(*text, path);
 }
 
 }  // namespace gatepost::gateway

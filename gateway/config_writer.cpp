@@ -1,6 +1,8 @@
 // Options as TOML: the reference and the dump.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "core/base/text.hpp"
 #include "gateway/config.hpp"
 
@@ -29,10 +31,13 @@ void append_comment(std::string& out, std::string_view text) {
   }
 }
 
+/// What is written: everything with help and samples of empty lists and maps, the values, or the values that
+/// only a restart changes, a line each with the whole key.
+enum class What { reference, values, fixed };
+
 class Writer final : public base::Visitor {
  public:
-  /// `reference`: with help and samples of empty lists and maps.
-  explicit Writer(bool reference) : reference_(reference) {}
+  explicit Writer(What what) : what_(what), reference_(what == What::reference) {}
   std::string take() { return std::move(out_); }
 
   void field(const base::Field& f, bool& value) override {
@@ -97,12 +102,17 @@ class Writer final : public base::Visitor {
   }
 
   void header(std::string_view help, const std::string& line) {
+    if (what_ == What::fixed) return;
     out_ += "\n";
     if (reference_) append_comment(out_, help);
     out_ += line + "\n";
   }
 
   void write(const base::Field& f, const std::string& value, std::string_view form) {
+    if (what_ == What::fixed) {
+      if (f.restart) out_ += fmt::format("{}{}{} = {}\n", path_, path_.empty() ? "" : ".", f.key, value);
+      return;
+    }
     if (reference_) {
       out_ += "\n";
       append_comment(out_, f.help);
@@ -116,6 +126,7 @@ class Writer final : public base::Visitor {
     out_ += fmt::format("{} = {}\n", f.key, value);
   }
 
+  What what_;
   bool reference_;
   std::string out_;
   std::string path_;
@@ -127,16 +138,25 @@ class Writer final : public base::Visitor {
 
 std::string config_reference() {
   Options options;
-  Writer writer(true);
+  Writer writer(What::reference);
   options.visit(writer);
   return "# Every option of Gatepost with its default. Printed by `gatepost config --reference`.\n" +
          writer.take();
 }
 
 std::string config_dump(Options& options) {
-  Writer writer(false);
+  Writer writer(What::values);
   options.visit(writer);
   return writer.take();
+}
+
+std::vector<std::string> fixed_options(Options& options) {
+  Writer writer(What::fixed);
+  options.visit(writer);
+  const auto text = writer.take();
+  std::vector<std::string> lines;
+  for (std::string_view rest = text; !rest.empty();) lines.emplace_back(base::split_off(rest, '\n'));
+  return lines;
 }
 
 }  // namespace gatepost::gateway

@@ -16,10 +16,15 @@ class Desk {
  public:
   virtual ~Desk() = default;
 
+  /// The session that it stands behind; said first, and once.
+  virtual void opened(const smtp::ServerSession& session) = 0;
+
   virtual smtp::Extensions extensions() const = 0;
   virtual bool has_room() const = 0;
   /// How much memory one message may take now before it goes to disk.
   virtual std::size_t memory_share() const = 0;
+  /// All memory for messages is in use: those that are large are given up.
+  virtual bool memory_exhausted() const = 0;
 
   /// Decides at a stage, or says nothing while evidence is missing; then when_ready() is called and it is
   /// asked again. `again`: this is such a second time.

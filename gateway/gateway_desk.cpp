@@ -37,7 +37,6 @@ std::size_t GatewayDesk::memory_share() const {
 
 std::optional<smtp::Decision> GatewayDesk::consult(smtp::Stage stage, const smtp::ServerSession& session,
                                                    bool again) {
-  session_ = &session;
   const auto& pipeline = *context_.live->pipeline;
   checks::Pipeline::Consultation answer;
   switch (stage) {
@@ -124,7 +123,10 @@ net::Task<smtp::DeliveryAnswer> GatewayDesk::deliver(smtp::ServerSession& sessio
   const auto sender = sender_key(facts);
   const bool anything_learned = context_.learned.size() > 0;
   for (const auto& recipient : data.recipients) {
-    envelope.recipients.push_back({live->domains.delivery_address(recipient.mailbox), recipient.dsn});
+    // Postmaster and abuse are never learned, wherever their mail goes; nor is what was quoted, since a
+    // backend that dislikes the quotes would speak of an address that others write without.
+    const bool spared = recipient.mailbox.is_role() || recipient.mailbox.is_quoted();
+    envelope.recipients.push_back({live->domains.delivery_address(recipient.mailbox), recipient.dsn, spared});
     keys.push_back(recipient.mailbox.key());
     if (anything_learned) suspects.push_back(context_.learned.is_suspect(sender, keys.back(), started));
   }
@@ -143,7 +145,6 @@ net::Task<smtp::DeliveryAnswer> GatewayDesk::deliver(smtp::ServerSession& sessio
 }
 
 void GatewayDesk::refused(smtp::Stage stage, const smtp::Reply& reply, std::string_view subject) {
-  if (session_ == nullptr) return;
   const auto sender = session_->in_transaction() ? std::string_view(session_->mail_facts().sender.text())
                                                  : std::string_view{};
   auto signed_reply = reply;

@@ -24,9 +24,11 @@ class GatewayDesk final : public Desk, private checks::EvidenceSource {
  public:
   explicit GatewayDesk(const DeskContext& context) : context_(context), evidence_(*this) {}
 
+  void opened(const smtp::ServerSession& session) override { session_ = &session; }
   smtp::Extensions extensions() const override;
   bool has_room() const override;
   std::size_t memory_share() const override;
+  bool memory_exhausted() const override { return context_.chunks.slice().exhausted(); }
   std::optional<smtp::Decision> consult(smtp::Stage stage, const smtp::ServerSession& session,
                                         bool again) override;
   void when_ready(std::function<void()> call) override { evidence_.when_answered(std::move(call)); }

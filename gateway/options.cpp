@@ -2,6 +2,7 @@
 
 #include "core/base/text.hpp"
 #include "mail/address.hpp"
+#include "webui/server.hpp"
 
 namespace gatepost::gateway {
 
@@ -137,6 +138,19 @@ void Options::validate(base::Problems& problems) const {
     problems.warning("smtp.soft_error_limit", "is above hard_error_limit and so has no effect");
   if (smtp.protocol.max_recipients < 100)
     problems.warning("smtp.max_recipients", "RFC 5321 wants at least 100");
+  const auto at_least = [&problems](std::string key, base::Millis value, base::Millis least) {
+    if (value < least)
+      problems.error(std::move(key), "must be at least " + base::TextForm<base::Millis>::print(least));
+  };
+  constexpr base::Millis second{1000};
+  at_least("smtp.command_timeout", smtp.protocol.command_timeout, second);
+  at_least("smtp.data_timeout", smtp.protocol.data_timeout, second);
+  at_least("smtp.max_session_time", smtp.protocol.max_session_time, second);
+  at_least("relay.before_dot", relay.before_dot, second);
+  at_least("relay.after_dot", relay.after_dot, second);
+  at_least("relay.reply_timeout", relay.reply_timeout, second);
+  for (const auto& [name, route] : routes)
+    at_least("routes." + name + ".connect_timeout", route.connect_timeout, second);
   for (const auto& [name, route] : routes) {
     if (route.servers.empty()) problems.error("routes." + name + ".servers", "names no server");
   }
@@ -148,6 +162,9 @@ void Options::validate(base::Problems& problems) const {
                      "run `gatepost web passwd`, or listen at 127.0.0.1");
     }
   }
+  if (!web.password_hash.empty() && !webui::is_password_hash(web.password_hash.reveal()))
+    problems.error("web.password_hash", "is nothing that `gatepost web passwd` prints",
+                   "run it, and paste its line");
   policy.validate(problems);
   checks.validate(problems);
 }

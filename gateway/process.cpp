@@ -113,27 +113,6 @@ std::string port_owner(std::uint16_t port) {
   return {};
 }
 
-base::Result<void> replace_file(const std::string& file, std::string_view content) {
-  const auto temporary = file + ".new";
-  const int descriptor = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
-  if (descriptor < 0) return base::Failure{"cannot write " + temporary + ": " + error_text(errno)};
-  const bool written =
-      ::write(descriptor, content.data(), content.size()) == static_cast<ssize_t>(content.size());
-  const int error = errno;
-  ::close(descriptor);
-  if (!written) return base::Failure{"cannot write " + temporary + ": " + error_text(error)};
-  if (::rename(temporary.c_str(), file.c_str()) != 0)
-    return base::Failure{"cannot replace " + file + ": " + error_text(errno)};
-  return {};
-}
-
-base::Result<std::string> read_file(const std::string& file) {
-  std::ifstream in(file, std::ios::binary);
-  if (!in) return base::Failure{"cannot read " + file};
-  return {boost::system::in_place_value, std::istreambuf_iterator<char>(in),
-          std::istreambuf_iterator<char>()};
-}
-
 std::vector<InheritedSocket> inherited_sockets() {
   char** names = nullptr;
   const int count = ::sd_listen_fds_with_names(1, &names);

@@ -25,10 +25,6 @@ base::Result<void> drop_privileges(const std::string& user);
 /// "postfix master (pid 4711)", for a listening TCP port; empty if it can't be found out.
 std::string port_owner(std::uint16_t port);
 
-/// Replaces `file` by `content` at once, or leaves it as it was.
-base::Result<void> replace_file(const std::string& file, std::string_view content);
-base::Result<std::string> read_file(const std::string& file);
-
 /// Sockets that the service manager has opened for us, by name ("smtp", "web"); see sd_listen_fds(3).
 struct InheritedSocket {
   std::string name;

@@ -1,7 +1,9 @@
 #include "gateway/session.hpp"
 
 #include <algorithm>
+#include <boost/asio/post.hpp>
 #include <cstring>
+#include <vector>
 
 #include "core/base/text.hpp"
 #include "core/net/one_shot.hpp"
@@ -22,6 +24,12 @@ constexpr base::Millis goodbye_patience{1000};
 /// A slow start is no slow message.
 constexpr base::Millis data_rate_grace{60000};
 constexpr std::size_t linger_octets = 1 << 20;
+/// A client that writes on and on without reading is not listened to beyond so many octets of replies, and
+/// other sessions get their turn after so many steps of one.
+constexpr std::size_t output_at_once = 16384;
+constexpr unsigned steps_at_once = 100;
+/// So far we look for a QUIT that a client left behind before it ended its side.
+constexpr std::size_t farthest_quit = 1 << 20;
 
 bool holds_quit(std::string_view octets) {
   while (!octets.empty()) {
@@ -55,19 +63,27 @@ Session::Session(SessionContext& context, std::shared_ptr<const smtp::ServerSess
       machine_(*settings_, *this, std::move(start.facts)),
       started_(context.clock.now()),
       turn_away_(std::move(start.turn_away)),
-      expects_proxy_(start.expects_proxy) {}
+      expects_proxy_(start.expects_proxy) {
+  desk_->opened(machine_);
+}
 
 net::Task<void> Session::run() {
   if (expects_proxy_) {
     const bool told = co_await read_proxy_header();
-    if (!told) {
+    deadline_.clear();
+    if (broken_) {
       close_record();
       co_return;
     }
+    if (!told) turn_away_ = smtp::reply(Say::proxy_missing);
   }
   look_for_early_talk();
   take_step(turn_away_ ? machine_.consulted(smtp::Decision::drop(*turn_away_)) : machine_.start());
   while (step_.action != Action::close) {
+    if (++steps_ >= steps_at_once || machine_.output().size() >= output_at_once) {
+      co_await let_others();
+      if (step_.action == Action::close) break;
+    }
     switch (step_.action) {
       case Action::read:
       case Action::body: {
@@ -76,11 +92,14 @@ net::Task<void> Session::run() {
           if (wants_spill()) co_await spill();
           break;
         }
+        steps_ = 0;
         if (!try_flush()) co_await flush(settings_->options.command_timeout);
         if (step_.action == Action::close) break;
         drop_buffer();
+        waiting_ = true;
         readable_ = co_await stream_->wait(
             progress == Progress::want_read ? net::Want::read : net::Want::write, deadline_);
+        waiting_ = false;
         if (!readable_) interrupted();
         break;
       }
@@ -95,8 +114,15 @@ net::Task<void> Session::run() {
   }
   deadline_.clear();
   if (!broken_ && !try_flush()) co_await flush(goodbye_patience);
-  if (!broken_ && how_ != telemetry::Close::quit) co_await linger();
+  if (!broken_ && how_ != telemetry::Close::quit && !turn_away_) co_await linger();
   close_record();
+}
+
+/// Writes what is there and lets the thread's other sessions go on.
+net::Task<void> Session::let_others() {
+  steps_ = 0;
+  if (!try_flush()) co_await flush(settings_->options.command_timeout);
+  co_await net::asio::post(context_.io.get_executor(), net::asio::deferred);
 }
 
 /// The next step, from wherever it came.
@@ -162,6 +188,7 @@ Session::Progress Session::read_commands() {
 Session::Progress Session::read_body() {
   const auto space = machine_.body_space();
   std::size_t got = 0;
+  if (body_octets_ == 0) body_started_ = context_.clock.now();
   if (begin_ < end_) {
     got = std::min(space.size(), end_ - begin_);
     std::memcpy(space.data(), buffer_.get() + begin_, got);
@@ -207,6 +234,12 @@ std::span<char> Session::input_space() {
     std::memmove(buffer_.get(), buffer_.get() + begin_, end_ - begin_);
     end_ -= begin_;
     begin_ = 0;
+  }
+  if (end_ == capacity_) {  // a line longer than the buffers were made for, before a reload allowed it
+    capacity_ *= 2;
+    auto larger = std::unique_ptr<char[]>(new char[capacity_]);
+    std::memcpy(larger.get(), buffer_.get(), end_);
+    buffer_ = std::move(larger);
   }
   return {buffer_.get() + end_, capacity_ - end_};
 }
@@ -255,18 +288,14 @@ net::Task<bool> Session::read_proxy_header() {
     const bool ready =
         parsed == net::ProxyParse::incomplete && co_await stream_->wait(net::Want::read, deadline_);
     std::size_t got = 0;
-    if (!ready || read_into(input_space(), got) == Progress::want_write || broken_) {
-      how_ = broken_ ? telemetry::Close::vanished : telemetry::Close::refused;
-      desk_->refused(Stage::connect, smtp::reply(Say::proxy_missing), {});
-      co_return false;
-    }
+    if (!ready || read_into(input_space(), got) == Progress::want_write || broken_) co_return false;
     end_ += got;
   }
   begin_ += header.length;
   drop_buffer();
-  if (!header.source) {  // the balancer's own look: nothing to say to it
-    how_ = telemetry::Close::health_check;
-    co_return false;
+  if (!header.source) {  // the balancer itself: it wants to see a banner, and to be left out of the count
+    health_check_ = true;
+    co_return true;
   }
   machine_.note_proxy(*header.source, *header.destination);
   co_return true;
@@ -382,9 +411,11 @@ net::Task<void> Session::start_tls() {
   }
   readable_ = true;  // the first command may have come with the end of the handshake
   if (progress.status != net::IoStatus::done) {
+    const bool slow = deadline_.interrupted() != net::Interrupt::none;
     deadline_.clear();
     broken_ = true;
-    take_step(machine_.tls_failed());
+    take_step(machine_.tls_failed(slow ? "no handshake in time" : stream_->failure()));
+    if (slow) how_ = telemetry::Close::timeout;
     co_return;
   }
   const auto* info = stream_->tls();
@@ -406,6 +437,10 @@ net::Task<void> Session::pause(base::Millis delay) {
 
 bool Session::wants_spill() {
   if (!machine_.reading_body() || !machine_.has_body()) return false;
+  if (desk_->memory_exhausted() && machine_.body().memory() > state::ChunkPool::small) {
+    machine_.storage_failed();
+    return false;
+  }
   return machine_.body().memory() > desk_->memory_share() + state::ChunkPool::large;
 }
 
@@ -436,7 +471,6 @@ void Session::set_deadline(base::Millis patience) {
 void Session::set_body_deadline() {
   const auto& options = settings_->options;
   body_read_ = context_.clock.now();
-  if (body_octets_ == 0) body_started_ = body_read_;
   auto limit = std::min(body_read_ + options.data_timeout, session_end());
   if (const auto rate = options.min_data_rate.bytes; rate > 0) {
     limit = std::min(limit, body_started_ + data_rate_grace + base::Millis(body_octets_ * 1000 / rate));
@@ -455,15 +489,23 @@ bool Session::client_gone() {
   std::span<char> unread(octets);
   switch (stream_->presence(unread)) {
     case net::Presence::here: return false;
-    case net::Presence::gone: return begin_ == end_ || !holds_quit(input());
+    case net::Presence::gone: return !holds_quit(input());
     case net::Presence::leaving: break;
   }
-  return !holds_quit(input()) && !holds_quit({unread.data(), unread.size()});
+  std::string behind(input());
+  if (holds_quit(behind.append(unread.data(), unread.size()))) return false;
+  if (unread.size() < octets.size()) return true;
+  // More than was looked at. TLS shows one record only: who has sent so much ahead is taken to be there.
+  if (stream_->tls() != nullptr) return false;
+  std::vector<char> all(farthest_quit);
+  unread = all;
+  if (stream_->presence(unread) != net::Presence::leaving || unread.size() == all.size()) return false;
+  return !holds_quit(behind.assign(input()).append(unread.data(), unread.size()));
 }
 
 void Session::shut_down(bool hard) {
   draining_ = true;
-  if (hard || (machine_.idle() && !watching_)) deadline_.interrupt(net::Interrupt::shutdown);
+  if (hard || (machine_.idle() && waiting_)) deadline_.interrupt(net::Interrupt::shutdown);
 }
 
 void Session::transaction_ended(const smtp::TransactionRecord& record) {
@@ -478,7 +520,9 @@ void Session::transaction_ended(const smtp::TransactionRecord& record) {
 void Session::close_record() {
   if (std::exchange(recorded_, true)) return;
   const auto duration = std::chrono::duration_cast<base::Millis>(context_.clock.now() - started_);
-  desk_->session_closed(machine_.helo_facts(), machine_.totals(), how_, duration, octets_in_, octets_out_);
+  const auto how =
+      health_check_ && machine_.totals().transactions == 0 ? telemetry::Close::health_check : how_;
+  desk_->session_closed(machine_.helo_facts(), machine_.totals(), how, duration, octets_in_, octets_out_);
 }
 
 void Session::abandon() {

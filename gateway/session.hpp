@@ -81,6 +81,7 @@ class Session final
   }
   void transaction_ended(const smtp::TransactionRecord& record) override;
 
+  net::Task<void> let_others();
   net::Task<bool> read_proxy_header();
   net::Task<void> consult_slowly(smtp::Stage stage);
   net::Task<void> deliver();
@@ -131,6 +132,9 @@ class Session final
   std::uint64_t body_octets_ = 0;
   std::optional<smtp::Reply> turn_away_;
   bool expects_proxy_;
+  unsigned steps_ = 0;  ///< since the thread was last left to others
+  bool health_check_ = false;
+  bool waiting_ = false;   ///< for the client, to read or write
   bool watching_ = false;  ///< the sweep looks whether the client is still there
   bool draining_ = false;
   bool spilled_ = false;

@@ -47,9 +47,11 @@ class SinkDesk final : public Desk {
  public:
   explicit SinkDesk(Sink& sink) : sink_(sink) {}
 
+  void opened(const smtp::ServerSession&) override {}
   smtp::Extensions extensions() const override;
   bool has_room() const override { return true; }
   std::size_t memory_share() const override { return SIZE_MAX / 2; }
+  bool memory_exhausted() const override { return false; }
   std::optional<smtp::Decision> consult(Stage stage, const smtp::ServerSession& session, bool again) override;
   void when_ready(std::function<void()> call) override;
   net::Task<smtp::DeliveryAnswer> deliver(smtp::ServerSession& session, net::Deadline& deadline,
@@ -114,7 +116,8 @@ class Sink {
       if (!socket) return fail("cannot listen at " + endpoint.to_string() + ": " + socket.error().message);
       const auto local = socket->local();
       acceptors_.push_back(std::make_unique<net::Acceptor>(
-          io, std::move(*socket), [this](int fd, const base::Endpoint& peer) { accept(fd, peer); }, [] {}));
+          io, std::move(*socket), [this](int fd, const base::Endpoint& peer) { accept(fd, peer); },
+          [](int) {}));
       std::fprintf(stderr, "gatepost sink takes mail at %s\n", local.to_string().c_str());
     }
     return true;

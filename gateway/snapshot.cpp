@@ -116,7 +116,6 @@ void warn_of_missing_roles(const directory::DomainTable& domains, base::Problems
 std::shared_ptr<relay::Server> ServerRegistry::get(const relay::HostPort& address, int max_connections) {
   auto& server = servers_[address];
   if (!server) server = std::make_shared<relay::Server>(address, max_connections);
-  server->permits.set_limit(max_connections);
   return server;
 }
 

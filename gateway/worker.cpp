@@ -77,6 +77,7 @@ double Worker::measure() {
 void Worker::set_snapshot(std::shared_ptr<const Snapshot> snapshot) {
   live_ = std::move(snapshot);
   deliverer_.set_options(live_->config.options.relay);
+  pool_.set_hostname(live_->config.options.hostname);
 }
 
 bool Worker::is_balancer(const base::IpAddress& peer) const {
@@ -88,8 +89,8 @@ bool Worker::is_balancer(const base::IpAddress& peer) const {
 
 /// Under overload a new client is told so at once.
 std::optional<smtp::Reply> Worker::turn_away() const {
-  const bool crowded =
-      shared_.sessions.load(std::memory_order_relaxed) >= live_->config.options.smtp.max_sessions;
+  const bool crowded = shared_.sessions.load(std::memory_order_relaxed) >=
+                       std::min(live_->config.options.smtp.max_sessions, shared_.most_sessions);
   if (draining_) return smtp::reply(smtp::Say::shutting_down);
   if (crowded || shared_.memory.level() == base::MemoryBudget::Level::full)
     return smtp::reply(smtp::Say::overload);
@@ -152,6 +153,7 @@ void Worker::sweep() {
   for (auto& session : sessions_) session.sweep(now);
   for (auto* deadline : probing_) deadline->check(now);
   pool_.sweep(now);
+  chunks_.slice().trim();
 }
 
 void Worker::drain(bool hard) {
@@ -175,7 +177,7 @@ net::Task<void> Worker::run_probe(std::shared_ptr<const relay::Route> route,
   auto leased = co_await pool_.lease(*route, server, deadline, true);
   std::erase(probing_, &deadline);
   if (!leased) co_return;
-  server->breaker.succeeded();
+  server->breaker.greeted();
   pool_.give_back(std::move(*leased), *route);
 }
 

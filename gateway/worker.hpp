@@ -20,6 +20,7 @@ struct Shared {
   relay::Learned& learned;
   state::SpillStore& spill;
   std::atomic<std::int64_t>& sessions;  ///< open in all threads
+  std::int64_t most_sessions;           ///< as many as there are descriptors for
 };
 
 /// How busy a thread is, from the processor time it used.

@@ -143,6 +143,11 @@ std::string Mailbox::local_key() const {
   return unquoted;
 }
 
+bool Mailbox::is_role() const {
+  const auto local = local_key();
+  return local == "postmaster" || local == "abuse";
+}
+
 std::string Mailbox::key() const {
   return has_domain() ? local_key() + "@" + domain_key_ : local_key();
 }

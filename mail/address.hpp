@@ -28,6 +28,9 @@ class Mailbox {
   /// The key's local part.
   std::string local_key() const;
   bool has_domain() const { return !domain_key_.empty(); }
+  /// postmaster or abuse, at whatever domain: must always take mail (RFC 5321 4.5.1, RFC 2142).
+  bool is_role() const;
+  bool is_quoted() const { return text_.starts_with('"'); }
   /// Needs SMTPUTF8 (RFC 6531).
   bool non_ascii() const;
   /// Reads one mailbox and nothing else.

@@ -22,6 +22,8 @@ class HeaderScan {
   static constexpr std::string_view name = "received:";
   std::uint64_t size_ = 0;
   std::uint64_t line_ = 0;  ///< bytes of the current line
+  bool colon_ = false;      ///< it has a colon
+  bool folded_ = false;     ///< it begins with white space
   unsigned received_ = 0;
   std::uint8_t matched_ = 0;  ///< how much of `name` the current line begins with
   bool matching_ = true;

@@ -15,8 +15,16 @@ net::IoStatus read_once(Connection& connection, smtp::ClientSession::Action& act
 
 }  // namespace
 
-net::Task<Talk> converse(Connection& connection, smtp::ClientSession::Action& action,
-                         net::Deadline& deadline) {
+net::Task<Talk> wait_for(Connection& connection, net::Want want, net::Deadline& deadline, Patience patience) {
+  net::NearerDeadline limit(deadline, patience.clock.now() + patience.silence);
+  const bool ready = co_await connection.stream->wait(want, deadline);
+  limit.restore(patience.clock.now());
+  if (ready) co_return Talk::answered;
+  co_return deadline.interrupted() == net::Interrupt::none ? Talk::silent : Talk::interrupted;
+}
+
+net::Task<Talk> converse(Connection& connection, smtp::ClientSession::Action& action, net::Deadline& deadline,
+                         Patience patience) {
   using Action = smtp::ClientSession::Action;
   auto& output = connection.session.output();
   bool expect_at_once = false;  // right behind a write there is nothing to read yet
@@ -28,9 +36,10 @@ net::Task<Talk> converse(Connection& connection, smtp::ClientSession::Action& ac
       if (written.status == net::IoStatus::done) continue;
       if (written.status != net::IoStatus::want_read && written.status != net::IoStatus::want_write)
         co_return Talk::lost;
-      const bool ready = co_await connection.stream->wait(
-          written.status == net::IoStatus::want_read ? net::Want::read : net::Want::write, deadline);
-      if (!ready) co_return Talk::interrupted;
+      const auto waited = co_await wait_for(
+          connection, written.status == net::IoStatus::want_read ? net::Want::read : net::Want::write,
+          deadline, patience);
+      if (waited != Talk::answered) co_return waited;
     }
     output.clear();
     auto want = net::Want::read;
@@ -40,8 +49,8 @@ net::Task<Talk> converse(Connection& connection, smtp::ClientSession::Action& ac
       if (status != net::IoStatus::want_read && status != net::IoStatus::want_write) co_return Talk::lost;
       if (status == net::IoStatus::want_write) want = net::Want::write;
     }
-    const bool ready = co_await connection.stream->wait(want, deadline);
-    if (!ready) co_return Talk::interrupted;
+    const auto waited = co_await wait_for(connection, want, deadline, patience);
+    if (waited != Talk::answered) co_return waited;
     expect_at_once = true;
   }
   co_return Talk::answered;

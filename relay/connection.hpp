@@ -22,20 +22,30 @@ struct Connection {
   smtp::ClientSession session;
   base::Instant opened_at;
   base::Instant idle_since;
-  unsigned uses = 0;      ///< transactions begun on it
+  bool pooled = false;    ///< it has been idle: the server may have closed it meanwhile
   unsigned refusals = 0;  ///< replies with 5xx it has given
 };
 
 enum class Talk {
   answered,
   lost,         ///< the connection broke or ended
+  silent,       ///< nothing came for as long as `patience` allows
   interrupted,  ///< the deadline's interruption says why
 };
 
+/// How long a server may be silent within a conversation, besides the deadline of the whole.
+struct Patience {
+  const base::Clock& clock;
+  base::Millis silence;
+};
+
+/// Waits until the stream is ready.
+net::Task<Talk> wait_for(Connection& connection, net::Want want, net::Deadline& deadline, Patience patience);
+
 /// Writes the session's output and feeds it what comes until it wants something else than read; `action` is
 /// what it wanted last and wants then.
-net::Task<Talk> converse(Connection& connection, smtp::ClientSession::Action& action,
-                         net::Deadline& deadline);
+net::Task<Talk> converse(Connection& connection, smtp::ClientSession::Action& action, net::Deadline& deadline,
+                         Patience patience);
 
 /// Feeds what can be read without waiting. False: the connection is at its end.
 bool feed_available(Connection& connection, smtp::ClientSession::Action& action);

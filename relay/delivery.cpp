@@ -1,5 +1,6 @@
 #include "relay/delivery.hpp"
 
+#include <algorithm>
 #include <array>
 
 #include "core/net/one_shot.hpp"
@@ -19,8 +20,17 @@ net::Task<Delivery> Deliverer::deliver(const Message& message, net::Deadline& de
   Delivery delivery{
       {smtp::Ending::deferred, smtp::reply(smtp::Say::backend_down)}, {}, {}, {}, false, false, 0, {}};
   deadline.set(clock_.now() + options_.before_dot);
-  for (const auto& server : message.route.servers) {
+  const auto& servers = message.route.servers;
+  for (auto place = servers.begin(); place != servers.end(); ++place) {
+    const auto& server = *place;
     if (!server->breaker.allow(clock_.now())) continue;
+    const auto now = clock_.now();
+    const auto others = std::count_if(place + 1, servers.end(),
+                                      [now](const auto& other) { return other->breaker.would_allow(now); });
+    // What is left of the budget must do for all.
+    const auto left = std::chrono::duration_cast<base::Millis>(deadline.when() - now);
+    const Patience patience{clock_,
+                            others == 0 ? left : std::min(options_.reply_timeout, left / (others + 1))};
     bool fresh = false;
     auto result = Attempt::stale;
     while (result == Attempt::stale) {
@@ -40,10 +50,10 @@ net::Task<Delivery> Deliverer::deliver(const Message& message, net::Deadline& de
         result = Attempt::next_server;
         break;
       }
-      fresh = connection->uses++ > 0;
+      fresh = connection->pooled;
       delivery.server = server->address.to_string();
       delivery.encrypted = connection->session.encrypted();
-      result = co_await attempt(message, *connection, deadline, client_gone, delivery);
+      result = co_await attempt(message, *connection, deadline, patience, client_gone, delivery);
       if (result == Attempt::answered) pool_.give_back(std::move(connection), message.route);
     }
     switch (result) {
@@ -74,28 +84,31 @@ net::Task<Delivery> Deliverer::deliver(const Message& message, net::Deadline& de
 
 /// One transaction on one connection.
 net::Task<Deliverer::Attempt> Deliverer::attempt(const Message& message, Connection& connection,
-                                                 net::Deadline& deadline, const ClientGone& client_gone,
-                                                 Delivery& delivery) {
-  const bool reused = connection.uses > 1;
+                                                 net::Deadline& deadline, Patience patience,
+                                                 const ClientGone& client_gone, Delivery& delivery) {
+  const bool reused = connection.pooled;
   auto& replies = connection.session.replies();
   auto action = connection.session.transact(message.envelope);
-  auto talk = co_await converse(connection, action, deadline);
+  auto talk = co_await converse(connection, action, deadline, patience);
+  bool dot_sent = false;
   if (talk == Talk::answered && action == Action::body) {
-    bool dot_sent = false;
-    const auto sent = co_await send_message(message, connection, deadline, client_gone, dot_sent);
+    const auto sent = co_await send_message(message, connection, deadline, patience, client_gone, dot_sent);
     if (dot_sent) {
       delivery.dot_sent = clock_.now();
       deadline.set(delivery.dot_sent + options_.after_dot);
       action = connection.session.body_sent();
-      if (sent == Sent::whole) talk = co_await converse(connection, action, deadline);
+      const Patience as_told{clock_, options_.after_dot};
+      if (sent == Sent::whole) talk = co_await converse(connection, action, deadline, as_told);
       if (talk != Talk::answered || action != Action::done) co_return Attempt::unknown;
     } else {
       if (sent == Sent::unreadable) co_return Attempt::unreadable;
       if (sent == Sent::interrupted) talk = Talk::interrupted;
+      if (sent == Sent::silent) talk = Talk::silent;
       // It may have said why it would not hear the message out.
       if (sent == Sent::lost) feed_available(connection, action);
     }
   }
+  if (talk == Talk::silent) co_return lost(connection, delivery, "no answer in time");
   if (talk == Talk::interrupted) {
     if (deadline.interrupted() == net::Interrupt::expired) lost(connection, delivery, "no answer in time");
     co_return interrupted(deadline);
@@ -103,6 +116,8 @@ net::Task<Deliverer::Attempt> Deliverer::attempt(const Message& message, Connect
   // A server that is leaving has decided nothing, unless it is about the message that it has.
   const bool leaving = connection.session.closing() && !replies.dot;
   const auto result = outcome(message.envelope, replies, message.suspects);
+  // It said something about the message that is no answer.
+  if (result.verdict == Outcome::Verdict::none && dot_sent) co_return Attempt::unknown;
   if (result.verdict == Outcome::Verdict::none || leaving) {
     // It was closed while idle, or says now that it was.
     if (reused && (!replies.mail || replies.mail->code == 421)) co_return Attempt::stale;
@@ -157,8 +172,8 @@ void Deliverer::conclude(const Message& message, Connection& connection, Deliver
 /// Header edits, body and dot, gathered. `dot_sent` tells whether any of the dot has left; the client is
 /// looked at once more before it may.
 net::Task<Deliverer::Sent> Deliverer::send_message(const Message& message, Connection& connection,
-                                                   net::Deadline& deadline, const ClientGone& client_gone,
-                                                   bool& dot_sent) {
+                                                   net::Deadline& deadline, Patience patience,
+                                                   const ClientGone& client_gone, bool& dot_sent) {
   state::BodyCursor cursor(message.body, state::BodyCursor::View::wire);
   auto prepended = message.prepended;
   auto ending = dot;
@@ -166,6 +181,7 @@ net::Task<Deliverer::Sent> Deliverer::send_message(const Message& message, Conne
     if (cursor.needs_load()) {
       const bool loaded = co_await load(message.body, cursor);
       if (!loaded) co_return Sent::unreadable;
+      if (deadline.interrupted() != net::Interrupt::none && !dot_sent) co_return Sent::interrupted;
     }
     std::array<iovec, 64> parts;
     std::size_t count = 0;
@@ -182,8 +198,9 @@ net::Task<Deliverer::Sent> Deliverer::send_message(const Message& message, Conne
     const auto written = connection.stream->write(std::span(parts).first(count));
     if (written.status == net::IoStatus::want_read || written.status == net::IoStatus::want_write) {
       const auto want = written.status == net::IoStatus::want_read ? net::Want::read : net::Want::write;
-      const bool ready = co_await connection.stream->wait(want, deadline);
-      if (!ready) co_return Sent::interrupted;
+      const auto waited = co_await wait_for(connection, want, deadline, patience);
+      if (waited == Talk::interrupted) co_return Sent::interrupted;
+      if (waited == Talk::silent) co_return Sent::silent;
       continue;
     }
     if (written.status != net::IoStatus::done) co_return Sent::lost;

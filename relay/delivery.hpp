@@ -60,10 +60,10 @@ class Deliverer {
     unknown,     ///< after the dot
   };
   net::Task<Attempt> attempt(const Message& message, Connection& connection, net::Deadline& deadline,
-                             const ClientGone& client_gone, Delivery& delivery);
-  enum class Sent { whole, lost, interrupted, unreadable };
+                             Patience patience, const ClientGone& client_gone, Delivery& delivery);
+  enum class Sent { whole, lost, interrupted, silent, unreadable };
   net::Task<Sent> send_message(const Message& message, Connection& connection, net::Deadline& deadline,
-                               const ClientGone& client_gone, bool& dot_sent);
+                               Patience patience, const ClientGone& client_gone, bool& dot_sent);
   net::Task<bool> load(const state::Body& body, state::BodyCursor& cursor);
   static Attempt interrupted(const net::Deadline& deadline);
   Attempt lost(Connection& connection, Delivery& delivery, std::string why);

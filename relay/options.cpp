@@ -52,10 +52,16 @@ void RelayOptions::visit(base::Visitor& v) {
       {.key = "after_dot",
        .help = "How long the backend may take to answer the message. Senders wait 10 minutes (RFC 5321)."},
       after_dot);
+  v.field(
+      {.key = "reply_timeout",
+       .help = "A server that is silent for so long within a transaction, the message not yet complete, is "
+               "given up for the next server of the route. The last one gets what is left of before_dot."},
+      reply_timeout);
   v.field({.key = "learned_entries",
            .help = "How many refusals of backends are remembered at most.",
            .min = 1000,
-           .max = 10000000},
+           .max = 10000000,
+           .restart = true},
           learned_entries);
   v.field({.key = "send_buffer",
            .help = "Socket buffer towards backends; 0 leaves it to the system.",

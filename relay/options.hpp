@@ -35,6 +35,7 @@ struct RouteOptions {
 struct RelayOptions {
   base::Millis before_dot = std::chrono::seconds(120);
   base::Millis after_dot = std::chrono::seconds(570);
+  base::Millis reply_timeout = std::chrono::seconds(30);
   std::int64_t learned_entries = 100000;
   base::ByteSize send_buffer = base::operator""_KiB(512);
 

@@ -7,19 +7,9 @@ namespace {
 
 using smtp::BackendReply;
 
-/// RFC 5321 4.5.1 and RFC 2142: these are never held against anybody.
-bool always_taken(const std::string& address) {
-  const auto local = address.substr(0, address.rfind('@'));
-  const auto is = [&local](const char* name) {
-    return std::equal(local.begin(), local.end(), name, name + std::char_traits<char>::length(name),
-                      [](char a, char b) { return (a | 0x20) == b; });
-  };
-  return is("postmaster") || is("abuse");
-}
-
 void learn_refusal(Outcome& outcome, const smtp::Envelope& envelope, std::size_t i, const BackendReply& reply,
                    bool for_sender) {
-  if (always_taken(envelope.recipients[i].address)) {
+  if (envelope.recipients[i].spared) {
     if (for_sender) outcome.lessons.push_back({Lesson::Kind::deferred_once, i, reply});
     return;
   }

@@ -20,9 +20,16 @@ void say_goodbye(Connection& connection) {
   connection.session.quit();
   const auto& bytes = connection.session.output();
   const iovec part{const_cast<char*>(bytes.data()), bytes.size()};
-  connection.stream->write({&part, 1});
+  if (!bytes.empty()) connection.stream->write({&part, 1});
   connection.stream->shutdown_send();
 }
+
+/// Leaves the line, however the waiting ends.
+struct Place {
+  ~Place() { permits.leave(ticket); }
+  Permits& permits;
+  Permits::Ticket ticket;
+};
 
 base::Failure interrupted(const Server& server, const net::Deadline& deadline) {
   const auto* why = deadline.interrupted() == net::Interrupt::expired ? ": no answer in time" : ": given up";
@@ -48,7 +55,7 @@ std::unique_ptr<Connection> Pool::take_idle(const Server& server) {
 
 void Pool::keep(std::unique_ptr<Connection> connection, base::Instant until) {
   idle_.push_back({std::move(connection), until});
-  has_idle_.store(true, std::memory_order_relaxed);
+  has_idle_.store(true);
 }
 
 net::Task<Leased> Pool::lease(const Route& route, std::shared_ptr<Server> server, net::Deadline& deadline,
@@ -70,26 +77,28 @@ net::Task<Leased> Pool::lease(const Route& route, std::shared_ptr<Server> server
 net::Task<Leased> Pool::wait_in_line(std::shared_ptr<Server> server, net::Deadline& deadline) {
   using Handed = net::OneShot<std::unique_ptr<Connection>>;
   auto handed = std::make_shared<Handed>(context_.get_executor());
-  server->permits.wait(this, [weak = std::weak_ptr<Handed>(handed), server, this](
-                                 std::unique_ptr<Connection> connection, const void* from) {
-    if (connection && from == this) {
-      if (const auto waiting = weak.lock()) {
-        waiting->set(std::move(connection));
-      } else {
-        server->permits.hand_over(std::move(connection), this);
-      }
-      return;
-    }
-    if (connection) connection->stream->detach();
-    net::asio::post(context_, [weak, server, this, connection = std::move(connection)]() mutable {
-      if (connection) connection->stream->attach(context_);
-      if (const auto waiting = weak.lock()) {
-        waiting->set(std::move(connection));
-      } else if (!connection) {
-        server->permits.hand_over(nullptr, nullptr);  // whoever stood here has left: the next one's turn
-      }
-    });
-  });
+  const auto ticket =
+      server->permits.wait(this, [weak = std::weak_ptr<Handed>(handed), server, this](
+                                     std::unique_ptr<Connection> connection, const void* from) {
+        if (connection && from == this) {
+          if (const auto waiting = weak.lock()) {
+            waiting->set(std::move(connection));
+          } else {
+            server->permits.hand_over(std::move(connection), this);
+          }
+          return;
+        }
+        if (connection) connection->stream->detach();
+        net::asio::post(context_, [weak, server, this, connection = std::move(connection)]() mutable {
+          if (connection) connection->stream->attach(context_);
+          if (const auto waiting = weak.lock()) {
+            waiting->set(std::move(connection));
+          } else if (!connection) {
+            server->permits.hand_over(nullptr, nullptr);  // whoever stood here has left: the next one's turn
+          }
+        });
+      });
+  const Place place{server->permits, ticket};
   ask_others(server);
   const bool got = co_await handed->wait(deadline);
   if (!got && !handed->ready()) co_return interrupted(*server, deadline);
@@ -107,7 +116,7 @@ net::Task<Leased> Pool::open_permitted(const Route& route, std::shared_ptr<Serve
   if (opened) {
     server->counters.connections.fetch_add(1, std::memory_order_relaxed);
     server->learned((*opened)->session.extensions());
-  } else if (deadline.interrupted() != net::Interrupt::hung_up) {
+  } else if (deadline.interrupted() == net::Interrupt::none) {  // else it had no fair chance
     server->note_failure(opened.error().message);
     server->breaker.failed(clock_.now());
   }
@@ -126,10 +135,11 @@ net::Task<Leased> Pool::open(const Route& route, std::shared_ptr<Server> server,
     co_return stream.error();
   }
   connection->stream = std::move(*stream);
+  const Patience patience{clock_, route.options.connect_timeout};
   auto action = connection->session.greet();
   std::string tls_failure;
   while (action != Action::ready) {
-    const auto talk = co_await converse(*connection, action, deadline);
+    const auto talk = co_await converse(*connection, action, deadline, patience);
     if (talk != Talk::answered || action == Action::close) break;
     if (action != Action::start_tls) continue;
     connection->stream =
@@ -166,6 +176,7 @@ void Pool::give_back(std::unique_ptr<Connection> connection, const Route& route)
     return;
   }
   connection->idle_since = now;
+  connection->pooled = true;
   auto& permits = connection->server->permits;
   if (permits.anybody_waits()) {
     connection = permits.hand_over(std::move(connection), this);
@@ -173,7 +184,9 @@ void Pool::give_back(std::unique_ptr<Connection> connection, const Route& route)
   }
   const auto until =
       std::min(now + route.options.idle_timeout, connection->opened_at + route.options.max_age);
+  const auto server = connection->server;
   keep(std::move(connection), until);
+  if (server->permits.anybody_waits()) donate(*server);  // who came meanwhile has not seen it
 }
 
 void Pool::sweep(base::Instant now) {

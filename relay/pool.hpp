@@ -19,6 +19,9 @@ class Pool {
   Pool(net::asio::io_context& context, net::Connector& connector, const base::Clock& clock,
        std::string hostname);
 
+  /// What EHLO says on connections opened from now on.
+  void set_hostname(std::string hostname) { hostname_ = std::move(hostname); }
+
   /// An idle connection, or a new one that has said EHLO. Fails with a sentence; an interruption of
   /// `deadline` is one of the ways to fail. `fresh`: idle ones will not do.
   net::Task<base::Result<std::unique_ptr<Connection>>> lease(const Route& route,
@@ -33,7 +36,7 @@ class Pool {
   void donate(const Server& server);
   void close_all();
   /// For other threads: is there anything to donate?
-  bool has_idle() const { return has_idle_.load(std::memory_order_relaxed); }
+  bool has_idle() const { return has_idle_.load(); }
 
   /// Called when this pool has run out of permits: asks the other threads' pools to donate().
   std::function<void(std::shared_ptr<Server>)> ask_others = [](const std::shared_ptr<Server>&) {};

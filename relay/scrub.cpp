@@ -32,8 +32,12 @@ bool is_internal(std::string_view word, std::span<const std::string> names) {
     if (base::iends_with(host, domain)) return true;
   }
   return std::any_of(names.begin(), names.end(), [&](const std::string& name) {
-    if (base::iequals(host, name)) return true;
     const auto dot = name.find('.');
+    // EXCH01 is as telling as exch01.example.org; a first label without a digit may be a plain word.
+    const auto label = std::string_view(name).substr(0, dot);
+    if (base::iequals(host, name)) return true;
+    if (base::iequals(host, label) && label.find_first_of("0123456789") != std::string_view::npos)
+      return true;
     // Another host of the same domain: mbx2.example.org beside mbx1.example.org.
     return dot != std::string::npos && name.find('.', dot + 1) != std::string::npos &&
            base::iends_with(host, std::string_view(name).substr(dot));

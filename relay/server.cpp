@@ -23,14 +23,24 @@ bool Breaker::would_allow(base::Instant now) const {
 void Breaker::succeeded() {
   const std::lock_guard lock(mutex_);
   failures_ = 0;
+  only_greeted_ = false;
   pause_ = first_pause;
+  open_.store(false, std::memory_order_relaxed);
+}
+
+void Breaker::greeted() {
+  const std::lock_guard lock(mutex_);
+  if (!open()) return;
+  failures_ = threshold - 1;
+  only_greeted_ = true;
   open_.store(false, std::memory_order_relaxed);
 }
 
 void Breaker::failed(base::Instant now) {
   const std::lock_guard lock(mutex_);
   if (++failures_ < threshold) return;
-  if (open()) pause_ = std::min(pause_ * 2, longest_pause);
+  if (open() || only_greeted_) pause_ = std::min(pause_ * 2, longest_pause);
+  only_greeted_ = false;
   open_.store(true, std::memory_order_relaxed);
   retry_at_ = now + pause_;
 }
@@ -46,10 +56,16 @@ void Permits::give() {
   if (anybody_waits()) hand_over(nullptr, nullptr);
 }
 
-void Permits::wait(const void* pool, Waiter waiter) {
+Permits::Ticket Permits::wait(const void* pool, Waiter waiter) {
   const std::lock_guard lock(mutex_);
-  line_.push_back({pool, std::move(waiter)});
-  waiting_.fetch_add(1, std::memory_order_relaxed);
+  line_.emplace(++last_ticket_, Place{pool, std::move(waiter)});
+  waiting_.fetch_add(1);
+  return last_ticket_;
+}
+
+void Permits::leave(Ticket ticket) {
+  const std::lock_guard lock(mutex_);
+  if (line_.erase(ticket) > 0) waiting_.fetch_sub(1, std::memory_order_relaxed);
 }
 
 std::unique_ptr<Connection> Permits::hand_over(std::unique_ptr<Connection> connection, const void* pool) {
@@ -59,11 +75,11 @@ std::unique_ptr<Connection> Permits::hand_over(std::unique_ptr<Connection> conne
     if (line_.empty()) return connection;
     auto next = line_.begin();
     if (++turn_ % 4 != 0) {
-      const auto same =
-          std::find_if(line_.begin(), line_.end(), [pool](const Place& place) { return place.pool == pool; });
+      const auto same = std::find_if(line_.begin(), line_.end(),
+                                     [pool](const auto& place) { return place.second.pool == pool; });
       if (same != line_.end()) next = same;
     }
-    waiter = std::move(next->waiter);
+    waiter = std::move(next->second.waiter);
     line_.erase(next);
     waiting_.fetch_sub(1, std::memory_order_relaxed);
   }

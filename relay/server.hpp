@@ -3,8 +3,8 @@
 #pragma once
 
 #include <atomic>
-#include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -28,7 +28,11 @@ class Breaker {
   bool allow(base::Instant now);
   /// Would allow() say yes? Asks without taking the turn.
   bool would_allow(base::Instant now) const;
+  /// A transaction was answered.
   void succeeded();
+  /// It greets again, which is not yet an answer to a message: it may be tried, but the next failure counts
+  /// as the last straw.
+  void greeted();
   void failed(base::Instant now);
   bool open() const { return open_.load(std::memory_order_relaxed); }
 
@@ -36,6 +40,7 @@ class Breaker {
   mutable std::mutex mutex_;
   std::atomic<bool> open_{false};
   int failures_ = 0;
+  bool only_greeted_ = false;
   base::Millis pause_ = first_pause;
   base::Instant retry_at_{};
 };
@@ -54,11 +59,15 @@ class Permits {
   int used() const { return used_.load(std::memory_order_relaxed); }
 
   /// Gets a connection and the pool it comes from, or null: try again to take a permit. Called on any thread,
-  /// exactly once.
+  /// at most once.
   using Waiter = std::function<void(std::unique_ptr<Connection>, const void* from)>;
-  /// `pool` names the waiter's pool.
-  void wait(const void* pool, Waiter waiter);
-  bool anybody_waits() const { return waiting_.load(std::memory_order_relaxed) > 0; }
+  /// A place in line.
+  using Ticket = std::uint64_t;
+  /// `pool` names the waiter's pool. Whoever stops waiting must leave().
+  Ticket wait(const void* pool, Waiter waiter);
+  /// Harmless if the waiter has been called.
+  void leave(Ticket ticket);
+  bool anybody_waits() const { return waiting_.load() > 0; }
   /// Gives `connection` to somebody in line: mostly to the first of the same pool, since moving to another
   /// thread costs, but every fourth time to the first of all. It comes back if nobody waits.
   std::unique_ptr<Connection> hand_over(std::unique_ptr<Connection> connection, const void* pool);
@@ -72,7 +81,8 @@ class Permits {
     Waiter waiter;
   };
   std::mutex mutex_;
-  std::deque<Place> line_;
+  std::map<Ticket, Place> line_;
+  Ticket last_ticket_ = 0;
   unsigned turn_ = 0;
 };
 

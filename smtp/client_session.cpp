@@ -52,7 +52,11 @@ void append_rcpt(std::string& out, const EnvelopeRecipient& recipient, const Ext
 std::string_view missing_capability(const Envelope& envelope, const Extensions& extensions) {
   if (envelope.smtputf8 && !extensions.has(Extension::smtputf8)) return "SMTPUTF8";
   if (envelope.eight_bit && !extensions.has(Extension::eight_bit_mime)) return "8BITMIME";
-  if (extensions.max_size > 0 && envelope.size > extensions.max_size) return "SIZE";
+  const bool asks_dsn =
+      !envelope.dsn.empty() || std::any_of(envelope.recipients.begin(), envelope.recipients.end(),
+                                           [](const auto& r) { return !r.dsn.empty(); });
+  if (asks_dsn && !extensions.has(Extension::dsn)) return "DSN";
+  if (extensions.max_size > 0 && envelope.size > extensions.max_size) return "SIZE for a message as large";
   return {};
 }
 
@@ -91,6 +95,7 @@ ClientSession::Action ClientSession::body_sent() {
 }
 
 void ClientSession::quit() {
+  if (state_ == State::closed) return;  // it might take QUIT for content
   output_.append("QUIT\r\n");
   state_ = State::closed;
 }
@@ -153,8 +158,8 @@ ClientSession::Action ClientSession::take(BackendReply reply) {
       // It would not hear the message out. The connection is of no use afterwards, but the answer counts.
       if (reply.code < 400) return fail("the server spoke out of turn: " + base::printable(reply.line()));
       if (!closing_) replies_.dot = std::move(reply);
-      closing_ = true;
-      return finish(false);
+      state_ = State::closed;
+      return Action::done;
     case State::rset:
       if (!reply.positive()) return fail("the server refused RSET: " + base::printable(reply.line()));
       needs_reset_ = false;

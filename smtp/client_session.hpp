@@ -24,6 +24,7 @@ enum class ClientTls : std::uint8_t { none, opportunistic, required };
 struct EnvelopeRecipient {
   std::string address;  ///< without angle brackets
   std::string dsn;      ///< " NOTIFY=... ORCPT=..." or empty
+  bool spared = false;  ///< what it is answered is not to be held against it
 };
 
 struct Envelope {
@@ -62,6 +63,7 @@ class ClientSession {
   Action greet();
   Action transact(const Envelope& envelope);
   Action body_sent();
+  /// Nothing where the connection is of no use any more.
   void quit();
 
   /// Consumes all of `input`. Bytes that come when nothing was asked for end the connection.

@@ -55,6 +55,11 @@ std::optional<Reply> parse_parameters(std::string_view text, Take take) {
   return std::nullopt;
 }
 
+/// Is `key` among parameters that were gathered as text?
+bool is_given(std::string_view parameters, std::string_view key) {
+  return parameters.find(" " + base::to_upper(key) + "=") != std::string_view::npos;
+}
+
 Say take_mail_parameter(MailParameters& p, const Extensions& offered, std::string_view key,
                         std::string_view value, bool assigned) {
   if (base::iequals(key, "SIZE")) {
@@ -80,7 +85,7 @@ Say take_mail_parameter(MailParameters& p, const Extensions& offered, std::strin
     if (!assigned ||
         (base::iequals(key, "RET") && !base::iequals(value, "FULL") && !base::iequals(value, "HDRS")))
       return Say::bad_parameter;
-    if (!base::is_ascii(value) || value.size() > 100) return Say::bad_parameter;
+    if (!base::is_ascii(value) || value.size() > 100 || is_given(p.dsn, key)) return Say::bad_parameter;
     p.dsn.append(" ").append(base::to_upper(key)).append("=").append(value);
     return Say::mail_ok;
   }
@@ -104,7 +109,7 @@ Say take_rcpt_parameter(RcptCommand& command, const Extensions& offered, std::st
     return Say::unknown_parameter;
   if (!assigned || (notify && !is_notify(value)) || (!notify && value.find(';') == std::string_view::npos))
     return Say::bad_parameter;
-  if (!base::is_ascii(value) || value.size() > 500) return Say::bad_parameter;
+  if (!base::is_ascii(value) || value.size() > 500 || is_given(command.dsn, key)) return Say::bad_parameter;
   command.dsn.append(" ").append(base::to_upper(key)).append("=").append(value);
   return Say::mail_ok;
 }
@@ -189,6 +194,7 @@ Parsed<BdatCommand> parse_bdat(std::string_view argument) {
   if (!base::parse_number(size, parsed.value.size) || parsed.value.size > INT64_MAX ||
       (!last.empty() && !parsed.value.last)) {
     parsed.refusal = reply(Say::bad_arguments, {"BDAT"});
+    if (last.empty() || parsed.value.size > INT64_MAX) parsed.value.size = 0;
   }
   return parsed;
 }

@@ -15,7 +15,8 @@ bool DataReader::feed(state::Body& body, std::size_t bytes, std::string& rest) {
           state_ == State::bare_start || fresh[at] == '\0' || (state_ == State::dot && fresh[at] == '\n');
       if (odd) return feed_dirty(body, fresh.subspan(at), rest);
       if (put_stored(body, fresh[at++])) {
-        rest.append(fresh.data() + at, bytes - at);
+        rest.append(fresh.data() + at, bytes - at);  // before the space that holds it may be released
+        body.truncate(body.size() - 2);
         return true;
       }
       continue;
@@ -41,7 +42,7 @@ bool DataReader::feed(state::Body& body, std::size_t bytes, std::string& rest) {
 }
 
 /// One byte that follows a stored CR, dot or dot CR and already stands at the body's space. True: end of
-/// data.
+/// data, whose dot and CR are still in the body.
 bool DataReader::put_stored(state::Body& body, char c) {
   switch (state_) {
     case State::cr:
@@ -59,10 +60,7 @@ bool DataReader::put_stored(state::Body& body, char c) {
       body.note_dot(body.size() - 1);
       break;
     case State::dot_cr:
-      if (c == '\n') {
-        body.truncate(body.size() - 2);
-        return true;
-      }
+      if (c == '\n') return true;
       body.note_dot(body.size() - 2);
       body.replace_last(' ');
       ++flaws_.bare_cr;

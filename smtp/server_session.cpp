@@ -105,7 +105,11 @@ Step ServerSession::helo_decided(Decision decision) {
   if (decision.act == Decision::Act::refuse) return refuse(*decision.reply, helo_.name);
   state_ = State::ready;
   if (!helo_.extended) {
+    // Limits hold whether or not they are announced.
+    const auto limits = host_.extensions();
     offered_ = {};
+    offered_.max_size = limits.max_size;
+    offered_.rcpt_max = limits.rcpt_max;
     say(reply(Say::helo, {settings_.hostname}));
     return go_on();
   }
@@ -165,6 +169,7 @@ Step ServerSession::run_rcpt(const CommandLine& line) {
   auto parsed = parse_rcpt(line.argument, offered_, transaction_->facts.parameters.smtputf8);
   if (parsed.refusal) {
     transaction_->refused = true;
+    list_recipient(base::printable(line.argument, 200), *parsed.refusal);
     return error(*parsed.refusal, line.argument);
   }
   transaction_->record.stage = Stage::rcpt;
@@ -175,17 +180,24 @@ Step ServerSession::run_rcpt(const CommandLine& line) {
   return {Action::consult, Stage::rcpt};
 }
 
+void ServerSession::list_recipient(std::string address, const Reply& answer) {
+  auto& record = transaction_->record;
+  if (record.recipients.size() < recipients_listed || answer.positive()) {
+    record.recipients.push_back({std::move(address), answer});
+  } else {
+    ++record.recipients_unlisted;
+  }
+}
+
 Step ServerSession::rcpt_decided(Decision decision) {
   auto& t = *transaction_;
   const bool accepted = decision.act != Decision::Act::refuse;
   const auto answer = accepted ? reply(Say::rcpt_ok) : *decision.reply;
-  if (t.record.recipients.size() < recipients_listed || accepted) {
-    t.record.recipients.push_back({t.candidate.mailbox.text(), answer});
-  } else {
-    ++t.record.recipients_unlisted;
-  }
+  list_recipient(t.candidate.mailbox.text(), answer);
   if (!accepted) {
     (answer.permanent() ? t.refused : t.deferred) = true;
+    // Nobody has so many recipients refused who does not try out addresses.
+    if (++refused_recipients_ > recipients_listed) return error(answer, t.candidate.mailbox.text());
     return refuse(answer, t.candidate.mailbox.text());
   }
   t.accepted.push_back(std::move(t.candidate));
@@ -204,8 +216,12 @@ std::optional<Reply> ServerSession::no_recipients() const {
 
 Step ServerSession::run_data(const CommandLine& line) {
   if (!line.argument.empty()) return error(reply(Say::bad_arguments, {"DATA"}), line.word);
-  // Not an error of the client's: it pipelined, or it hopes.
-  if (auto refusal = no_recipients()) return refuse(*refusal, line.word);
+  if (auto refusal = no_recipients()) {
+    // Not an error of the client's: it pipelined, or it hopes. Nor news: the recipients' refusals were.
+    say(std::move(*refusal));
+    return go_on();
+  }
+  if (!host_.has_room()) return refuse(reply(Say::no_memory), line.word);
   begin_body(state::Body::Form::stuffed);
   transaction_->reader.emplace<DataReader>();
   state_ = State::data;
@@ -215,8 +231,12 @@ Step ServerSession::run_data(const CommandLine& line) {
 
 Step ServerSession::run_bdat(const CommandLine& line) {
   auto parsed = parse_bdat(line.argument);
-  if (parsed.refusal) return error(*parsed.refusal, line.argument);
+  // A message must not go on without one of its chunks.
+  if (parsed.refusal && state_ == State::chunking) refuse_message(*parsed.refusal);
+  // What was announced comes all the same, and is not to be taken for commands.
+  if (parsed.refusal && parsed.value.size == 0) return error(*parsed.refusal, line.argument);
   chunk_ = std::make_unique<Chunk>();
+  chunk_->refusal = parsed.refusal;
   chunk_->left = chunk_->size = parsed.value.size;
   chunk_->last = parsed.value.last;
   refuse_chunk();
@@ -246,6 +266,7 @@ void ServerSession::refuse_chunk() {
   chunk_->mistake = refusal.has_value();
   if (state_ == State::ready && mail_refusal_) refusal = *mail_refusal_;
   if (state_ == State::open && !refusal) refusal = no_recipients();
+  if (state_ == State::open && !refusal && !host_.has_room()) refusal = reply(Say::no_memory);
 }
 
 Step ServerSession::run_rset(const CommandLine&) {
@@ -402,9 +423,8 @@ Step ServerSession::chunk_complete() {
 }
 
 Step ServerSession::message_decided(Decision decision) {
-  auto& t = *transaction_;
   if (decision.act == Decision::Act::refuse) {
-    const auto step = refuse(*decision.reply, t.record.sender);
+    const auto step = refuse(*decision.reply, recipients_in_words());
     end_transaction(decision.reply->permanent() ? Ending::refused : Ending::deferred, decision.reply);
     return step;
   }
@@ -422,6 +442,13 @@ Step ServerSession::message_decided(Decision decision) {
   return {Action::deliver};
 }
 
+/// Whom a refused message was for.
+std::string ServerSession::recipients_in_words() const {
+  const auto& accepted = transaction_->accepted;
+  return accepted.size() == 1 ? accepted.front().mailbox.text()
+                              : std::to_string(accepted.size()) + " recipients";
+}
+
 Step ServerSession::delivered(DeliveryAnswer answer) {
   if (answer.ending == Ending::vanished) {
     end_transaction(Ending::vanished, std::move(answer.reply));
@@ -431,7 +458,7 @@ Step ServerSession::delivered(DeliveryAnswer answer) {
   if (answer.reply.positive()) {
     say(answer.reply);
   } else {
-    refuse(answer.reply, transaction_->record.sender);
+    refuse(answer.reply, recipients_in_words());
   }
   end_transaction(answer.ending, std::move(answer.reply));
   return go_on();
@@ -450,8 +477,9 @@ Step ServerSession::tls_started(std::string_view version, std::string_view ciphe
   return go_on();
 }
 
-Step ServerSession::tls_failed() {
-  host_.refused(stage(), reply(Say::tls_failed), "STARTTLS");
+Step ServerSession::tls_failed(std::string_view why) {
+  host_.refused(stage(), reply(Say::tls_failed), why);
+  note_mistake(reply(Say::tls_failed), why);
   state_ = State::closed;
   return {Action::close};
 }
@@ -487,10 +515,16 @@ void ServerSession::say(Reply reply) {
   reply.append_to(output_);
 }
 
+void ServerSession::note_mistake(const Reply& reply, std::string_view subject) {
+  if (totals_.mistakes.size() < SessionTotals::mistakes_kept)
+    totals_.mistakes.push_back({stage(), base::printable(subject, 200), reply});
+}
+
 /// Says a 4xx or 5xx that is no mistake in the protocol.
 Step ServerSession::refuse(Reply reply, std::string_view subject) {
   ++(reply.permanent() ? totals_.refused : totals_.deferred);
   host_.refused(stage(), reply, subject);
+  if (!transaction_) note_mistake(reply, subject);
   say(std::move(reply));
   return go_on();
 }
@@ -499,6 +533,7 @@ Step ServerSession::refuse(Reply reply, std::string_view subject) {
 Step ServerSession::error(Reply reply, std::string_view subject) {
   ++totals_.errors;
   host_.refused(stage(), reply, subject);
+  note_mistake(reply, subject);
   if (totals_.errors >= settings_.options.hard_error_limit) return close(smtp::reply(Say::too_many_errors));
   say(std::move(reply));
   if (totals_.errors > settings_.options.soft_error_limit)
@@ -521,7 +556,10 @@ void ServerSession::end_transaction(Ending ending, std::optional<Reply> last) {
   record.reply = std::move(last);
   if (ending == Ending::aborted) explain_abort(*transaction_);
   if (record.reply && !record.reply->positive()) record.reply->sign(connect_.id.view(), settings_.help);
-  if (ending == Ending::delivered) ++totals_.delivered;
+  if (ending == Ending::delivered) {
+    ++totals_.delivered;
+    refused_recipients_ = 0;
+  }
   if (record.stage == Stage::message) junk_ = 0;
   host_.transaction_ended(record);
   transaction_.reset();

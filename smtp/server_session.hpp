@@ -83,6 +83,13 @@ class ServerHost {
   virtual void transaction_ended(const TransactionRecord& record) = 0;
 };
 
+/// A refusal that no transaction's record holds.
+struct Mistake {
+  Stage stage;
+  std::string subject;  ///< the command or its argument
+  Reply reply;
+};
+
 /// What a session did, for its record.
 struct SessionTotals {
   unsigned commands = 0;
@@ -91,6 +98,8 @@ struct SessionTotals {
   unsigned delivered = 0;
   unsigned refused = 0;   ///< transactions and single recipients answered 5xx
   unsigned deferred = 0;  ///< likewise 4xx
+  static constexpr std::size_t mistakes_kept = 10;
+  std::vector<Mistake> mistakes;  ///< the first ones
 };
 
 /// What became of a message handed to delivery.
@@ -102,8 +111,8 @@ struct DeliveryAnswer {
 class ServerSession {
  public:
   struct Settings {
-    std::string_view hostname;
-    std::string_view help;  ///< policy.help
+    std::string hostname;
+    std::string help;  ///< policy.help
     ServerOptions options;
   };
 
@@ -127,7 +136,7 @@ class ServerSession {
 
   Step delivered(DeliveryAnswer answer);
   Step tls_started(std::string_view version, std::string_view cipher, int bits);
-  Step tls_failed();
+  Step tls_failed(std::string_view why);
   Step resumed();
 
   /// Ends the session from outside, with a 421 where the client can still read it.
@@ -209,6 +218,9 @@ class ServerSession {
   };
 
   Step command(std::string_view line, bool more);
+  std::string recipients_in_words() const;
+  void list_recipient(std::string address, const Reply& answer);
+  void note_mistake(const Reply& reply, std::string_view subject);
   Step run_helo(const CommandLine& line);
   Step run_mail(const CommandLine& line);
   Step run_rcpt(const CommandLine& line);
@@ -259,6 +271,7 @@ class ServerSession {
   std::unique_ptr<Reply> mail_refusal_;  ///< repeated to what a pipelining client sent behind a refused MAIL
   std::string output_;
   Extensions offered_;
+  unsigned refused_recipients_ = 0;  ///< since the last message that was delivered
   SessionTotals totals_;
   std::uint16_t junk_ = 0;
   State state_ = State::connected;

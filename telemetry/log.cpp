@@ -2,11 +2,14 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <climits>
 
 namespace gatepost::telemetry {
 
@@ -27,14 +30,17 @@ Log::Log(std::string path) : path_(std::move(path)) {
 }
 
 Log::~Log() {
+  stop();
+  if (descriptor_ > 2) ::close(descriptor_);
+}
+
+void Log::stop() {
   {
     const std::lock_guard lock(mutex_);
     stop_ = true;
   }
   condition_.notify_one();
-  thread_.join();
-  flush();
-  if (descriptor_ > 2) ::close(descriptor_);
+  if (thread_.joinable()) thread_.join();
 }
 
 LogBuffer& Log::make_buffer() {
@@ -43,16 +49,21 @@ LogBuffer& Log::make_buffer() {
 }
 
 void Log::open() {
-  if (path_.empty() || path_ == "-") return;
-  const int opened = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
-  if (opened < 0) return;  // the old one stays; lines are counted as lost if there is none
-  const int old = descriptor_.exchange(opened);
-  if (old > 2) ::close(old);
+  if (!path_.empty() && path_ != "-") {
+    const int opened = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+    if (opened >= 0) {
+      const int old = descriptor_.exchange(opened);
+      if (old > 2) ::close(old);
+    }
+  }
+  struct stat what {};
+  if (::fstat(descriptor_, &what) != 0) return;
+  kind_ = S_ISREG(what.st_mode) ? Kind::file : S_ISSOCK(what.st_mode) ? Kind::socket : Kind::pipe;
 }
 
 void Log::reopen() {
-  const std::lock_guard lock(write_mutex_);
-  open();
+  reopen_ = true;
+  wake();
 }
 
 void Log::run() {
@@ -63,10 +74,13 @@ void Log::run() {
     flush();
     lock.lock();
   }
+  lock.unlock();
+  flush();
 }
 
 void Log::flush() {
   const std::lock_guard lock(write_mutex_);
+  if (reopen_.exchange(false)) open();
   std::vector<LogBuffer*> buffers;
   {
     const std::lock_guard list_lock(mutex_);
@@ -81,18 +95,32 @@ void Log::flush() {
 
 void Log::write_out(const std::string& lines) {
   for (std::size_t written = 0; written < lines.size();) {
-    const auto result = ::write(descriptor_, lines.data() + written, lines.size() - written);
+    const auto result = write_some(lines.data() + written, lines.size() - written);
     if (result > 0) {
       written += static_cast<std::size_t>(result);
-    } else if (result < 0 && (errno == EAGAIN || errno == EINTR)) {
-      pollfd ready{descriptor_, POLLOUT, 0};
-      ::poll(&ready, 1, 1000);
-    } else {
+      waits_ = 0;
+    } else if ((result < 0 && errno != EINTR) || !patient()) {
       lost_ += static_cast<std::uint64_t>(
           std::count(lines.begin() + static_cast<std::ptrdiff_t>(written), lines.end(), '\n'));
       return;
     }
   }
+}
+
+/// Never blocks for longer than 100 ms. 0: whoever reads the log does not.
+long Log::write_some(const char* bytes, std::size_t size) const {
+  if (kind_ == Kind::file) return ::write(descriptor_, bytes, size);
+  pollfd ready{descriptor_, POLLOUT, 0};
+  if (::poll(&ready, 1, 100) <= 0) return 0;
+  if (kind_ == Kind::pipe) return ::write(descriptor_, bytes, std::min<std::size_t>(size, PIPE_BUF));
+  const auto sent = ::send(descriptor_, bytes, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+  return sent < 0 && errno == EAGAIN ? 0 : sent;
+}
+
+/// Go on waiting for the reader? While the program runs, always: what comes meanwhile is bounded and counted.
+bool Log::patient() {
+  static constexpr int most_waits = 20;
+  return !stop_ || ++waits_ < most_waits;
 }
 
 std::uint64_t Log::dropped() const {

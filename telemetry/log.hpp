@@ -43,8 +43,9 @@ class LogBuffer {
 
 class Log {
  public:
-  /// Writes to `path`, or to standard output if it is empty or "-".
+  /// Writes to `path`, or to standard output if it is empty, "-" or cannot be opened.
   explicit Log(std::string path);
+  /// As stop().
   ~Log();
   Log(const Log&) = delete;
   Log& operator=(const Log&) = delete;
@@ -54,13 +55,18 @@ class Log {
   void wake() { condition_.notify_one(); }
   /// Writes all that is there before it returns.
   void flush();
-  /// Opens the file anew (after logrotate moved it).
+  /// Opens the file anew (after logrotate moved it) before the next line is written.
   void reopen();
+  /// Writes what is there and ends, but waits for a reader of the log that does not read for two seconds
+  /// only.
+  void stop();
   std::uint64_t dropped() const;
 
  private:
   void run();
   void write_out(const std::string& lines);
+  long write_some(const char* bytes, std::size_t size) const;
+  bool patient();
   void open();
 
   std::string path_;
@@ -70,7 +76,11 @@ class Log {
   std::vector<std::unique_ptr<LogBuffer>> buffers_;
   std::mutex write_mutex_;
   std::atomic<std::uint64_t> lost_{0};
-  bool stop_ = false;
+  enum class Kind : std::uint8_t { file, pipe, socket };
+  Kind kind_ = Kind::file;  ///< of descriptor_
+  std::atomic<bool> stop_{false};
+  std::atomic<bool> reopen_{false};
+  int waits_ = 0;  ///< in a row for the reader, while stopping
   std::thread thread_;
 };
 

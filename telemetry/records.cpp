@@ -138,6 +138,18 @@ void append_line(std::string& out, RecordWriter::Form form, const SessionClosed&
   w.field("in", event.octets_in);
   w.field("out", event.octets_out);
   w.field("ms", ms(event.duration));
+  if (!event.totals.mistakes.empty()) {
+    w.begin_list("mistakes");
+    for (const auto& mistake : event.totals.mistakes) {
+      w.begin_item();
+      w.field("stage", smtp::name_of(mistake.stage));
+      w.optional("about", mistake.subject);
+      w.field("reply", mistake.reply.line());
+      w.field("reason", mistake.reply.token());
+      w.end_item();
+    }
+    w.end_list();
+  }
   write_findings(w, event.findings);
   w.end();
 }

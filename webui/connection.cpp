@@ -7,7 +7,6 @@
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/parser.hpp>
-#include <boost/beast/http/read.hpp>
 #include <boost/beast/http/serializer.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <boost/beast/http/write.hpp>
@@ -88,7 +87,7 @@ net::Task<bool> HttpConnection::wait_for_request() {
   if (buffer_.size() > 0) co_return true;
   stream_.expires_after(served_ ? limits_.idle : limits_.request);
   const auto room = buffer_.prepare(limits_.header / 4);
-  idle_ = true;
+  idle_ = served_;
   const auto [error, size] = co_await stream_.async_read_some(room, as_result);
   idle_ = false;
   buffer_.commit(size);
@@ -114,16 +113,23 @@ net::Task<bool> HttpConnection::serve_request() {
   co_return co_await send(std::move(response), head.version(), head.method() == http::verb::head, keep);
 }
 
-/// The parser's own limit holds for what comes at once, not for all fields together.
+/// Read here and not by Beast, whose limit holds for the fields that come at once, not for all together.
 net::Task<boost::system::error_code> HttpConnection::read_head(Parser& parser) {
-  std::size_t total = 0;
-  while (!parser.is_header_done()) {
-    const auto [error, size] = co_await http::async_read_some(stream_, buffer_, parser, as_result);
-    if (error) co_return error;
-    total += size;
-    if (total > limits_.header) co_return make_error_code(http::error::header_limit);
+  boost::system::error_code error;
+  for (std::size_t total = 0;;) {
+    const auto used = parser.put(buffer_.data(), error);
+    buffer_.consume(used);
+    total += used;
+    if (error && error != http::error::need_more) co_return error;
+    if (total + (parser.is_header_done() ? 0 : buffer_.size()) > limits_.header) {
+      co_return make_error_code(http::error::header_limit);
+    }
+    if (parser.is_header_done()) co_return boost::system::error_code{};
+    const auto room = buffer_.prepare(limits_.header / 4);
+    const auto [failed, size] = co_await stream_.async_read_some(room, as_result);
+    if (failed) co_return failed;
+    buffer_.commit(size);
   }
-  co_return boost::system::error_code{};
 }
 
 Response HttpConnection::answer_to(const Parser& parser) {

@@ -19,7 +19,7 @@ class Connection {
   virtual ~Connection() = default;
   /// Serves until the client or a limit ends it, then calls `done` once, whatever happened.
   virtual void start(std::function<void()> done) = 0;
-  /// Does it wait for a request of which nothing has come yet?
+  /// Has it been served and does it wait for another request, of which nothing has come yet?
   virtual bool idle() const = 0;
   /// Cuts it off; `done` is called soon after.
   virtual void close() = 0;

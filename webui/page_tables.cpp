@@ -33,7 +33,8 @@ void write_empty(Html& html, Markup id, Markup caption, Markup words) {
 
 /// Begins a cell of a number; `label` stands before it where a narrow screen has no room for heads.
 Html& begin_number(Html& html, std::uint64_t value, Markup label) {
-  html.raw(value == 0 ? Markup("<td class=\"n zero\" data-label=\"") : Markup("<td class=\"n\" data-label=\""));
+  html.raw(value == 0 ? Markup("<td class=\"n zero\" data-label=\"")
+                      : Markup("<td class=\"n\" data-label=\""));
   return html.raw(label).raw("\">");
 }
 
@@ -133,9 +134,10 @@ void write_reasons(Html& html, const Status& status) {
   static constexpr Markup caption("Refused and deferred, by stage and reason");
   const auto counts = reason_counts(status.since_start, status.last_hour);
   if (counts.empty() && status.since_start.sessions == 0) {
-    return write_empty(html, "reasons", caption,
-                       "No client has connected since the start. If that does not change, look whether the MX "
-                       "record and the firewall lead to this server.");
+    return write_empty(
+        html, "reasons", caption,
+        "No client has connected since the start. If that does not change, look whether the MX "
+        "record and the firewall lead to this server.");
   }
   if (counts.empty())
     return write_empty(html, "reasons", caption, "Nothing has been refused or deferred since the start.");
@@ -160,9 +162,10 @@ void write_reasons(Html& html, const Status& status) {
     html.raw("</tr>\n");
   }
   html.raw("</tbody>");
-  end_table(html,
-            "Every 4xx and 5xx reply counts, so that one message may count more than once. A client that is "
-            "refused for good (5xx) returns the message to its sender; one that is deferred (4xx) tries again.");
+  end_table(
+      html,
+      "Every 4xx and 5xx reply counts, so that one message may count more than once. A client that is "
+      "refused for good (5xx) returns the message to its sender; one that is deferred (4xx) tries again.");
 }
 
 void write_backends(Html& html, const Status& status) {
@@ -194,7 +197,8 @@ void write_backends(Html& html, const Status& status) {
 }
 
 void write_certificates(Html& html, const Status& status) {
-  if (status.certificates.empty()) return write_empty(html, "certificates", "Certificates", "No certificate is in use.");
+  if (status.certificates.empty())
+    return write_empty(html, "certificates", "Certificates", "No certificate is in use.");
   begin_table(html, "certificates", "Certificates",
               "<th scope=\"col\">names</th><th scope=\"col\">valid until</th><th scope=\"col\">file</th>");
   html.raw("<tbody>\n");
@@ -209,7 +213,8 @@ void write_certificates(Html& html, const Status& status) {
 }
 
 void write_directories(Html& html, const Status& status) {
-  if (status.directories.empty()) return write_empty(html, "directories", "Directories", "No directory is configured.");
+  if (status.directories.empty())
+    return write_empty(html, "directories", "Directories", "No directory is configured.");
   begin_table(html, "directories", "Directories",
               "<th scope=\"col\">name</th><th scope=\"col\" class=\"n\">addresses</th>");
   html.raw("<tbody>\n");
@@ -243,16 +248,18 @@ void write_refusals(Html& html, const Status& status) {
                        "Nothing has been refused or deferred since the start. The last 200 that are will be "
                        "listed here, each with its time, client, sender, recipient, reason and incident id.");
   }
-  begin_table(html, "refusals", caption,
-              "<th scope=\"col\">time (UTC)<div>incident</div></th><th scope=\"col\">stage<div>reason</div></th>"
-              "<th scope=\"col\">client<div>HELO</div></th><th scope=\"col\">sender<div>recipient or "
-              "command</div></th><th scope=\"col\">reply</th>");
+  begin_table(
+      html, "refusals", caption,
+      "<th scope=\"col\">time (UTC)<div>incident</div></th><th scope=\"col\">stage<div>reason</div></th>"
+      "<th scope=\"col\">client<div>HELO</div></th><th scope=\"col\">sender<div>recipient or "
+      "command</div></th><th scope=\"col\">reply</th>");
   html.raw("<tbody>\n");
   for (const auto& refusal : status.refusals) write_refusal(html, refusal, status.now);
   html.raw("</tbody>");
-  end_table(html,
-            "The incident id in brackets stands in the reply that the sender got, and in the log. The last 200 "
-            "refusals are kept.");
+  end_table(
+      html,
+      "The incident id in brackets stands in the reply that the sender got, and in the log. The last 200 "
+      "refusals are kept.");
 }
 
 }  // namespace gatepost::webui

@@ -2,8 +2,8 @@
 
 #include <unistd.h>
 
-#include <boost/asio/post.hpp>
 #include <algorithm>
+#include <boost/asio/post.hpp>
 #include <list>
 
 #include "webui/connection.hpp"
@@ -16,6 +16,10 @@ struct Connections {
   std::list<std::shared_ptr<Connection>> open;  ///< the oldest first
 };
 
+bool is_loopback(const net::ListeningSocket& socket) {
+  return socket.local().address.scope() == base::Scope::loopback;
+}
+
 class HttpServer final : public Server {
  public:
   HttpServer(net::asio::io_context& context, std::vector<net::ListeningSocket> sockets,
@@ -23,15 +27,17 @@ class HttpServer final : public Server {
   ~HttpServer() override;
   void start() override;
   void stop() override;
-  void set_settings(Settings settings) override { router_->set_settings(std::move(settings)); }
+  void set_settings(Settings settings) override { router_->set_settings(guarded(std::move(settings))); }
 
  private:
   void accept(int descriptor, const base::Endpoint& peer);
   void make_room();
+  Settings guarded(Settings settings) const;
 
   base::SystemClock clock_;
   net::asio::io_context& context_;
   Limits limits_;
+  bool only_loopback_;
   std::shared_ptr<Router> router_;
   std::shared_ptr<Connections> connections_ = std::make_shared<Connections>();
   std::vector<std::unique_ptr<net::Acceptor>> acceptors_;
@@ -41,11 +47,12 @@ HttpServer::HttpServer(net::asio::io_context& context, std::vector<net::Listenin
                        const Queries& queries, Settings settings, const Limits& limits)
     : context_(context),
       limits_(limits),
-      router_(std::make_shared<Router>(queries, std::move(settings), clock_)) {
+      only_loopback_(std::all_of(sockets.begin(), sockets.end(), is_loopback)),
+      router_(std::make_shared<Router>(queries, guarded(std::move(settings)), clock_)) {
   for (auto& socket : sockets) {
     auto on_accept = [this](int descriptor, const base::Endpoint& peer) { accept(descriptor, peer); };
     acceptors_.push_back(
-        std::make_unique<net::Acceptor>(context_, std::move(socket), std::move(on_accept), [] {}));
+        std::make_unique<net::Acceptor>(context_, std::move(socket), std::move(on_accept), [](int) {}));
   }
 }
 
@@ -67,7 +74,8 @@ void HttpServer::stop() {
 void HttpServer::accept(int descriptor, const base::Endpoint& peer) {
   net::Socket socket(context_);
   boost::system::error_code error;
-  socket.assign(peer.address.is_v4() ? net::asio::ip::tcp::v4() : net::asio::ip::tcp::v6(), descriptor, error);
+  socket.assign(peer.address.is_v4() ? net::asio::ip::tcp::v4() : net::asio::ip::tcp::v6(), descriptor,
+                error);
   if (error) {
     ::close(descriptor);
     return;
@@ -78,6 +86,13 @@ void HttpServer::accept(int descriptor, const base::Endpoint& peer) {
   connection->start([open = connections_, at = connection.get()] {
     std::erase_if(open->open, [at](const auto& each) { return each.get() == at; });
   });
+}
+
+/// The configuration allows no password at loopback only. But the sockets may be others than it names: a
+/// reload changes the one and not the other, and a service manager hands over what it likes.
+Settings HttpServer::guarded(Settings settings) const {
+  if (!only_loopback_ && settings.password_hash.empty()) settings.password_hash = base::Secret("nobody");
+  return settings;
 }
 
 /// Forgets one at once: what it still holds is gone as soon as it has heard of its end.

@@ -11,7 +11,7 @@
 namespace gatepost::webui {
 
 struct Settings {
-  /// From password_hash(); empty: no authentication.
+  /// From password_hash(). Empty: no authentication at loopback, and nobody is let in elsewhere.
   base::Secret password_hash;
 };
 

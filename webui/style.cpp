@@ -75,7 +75,7 @@ section, .tiles, .warnings { margin-top: 1rem; }
 .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(9rem, 1fr)); gap: 1px; }
 .tiles, section > div { overflow: hidden; border: 1px solid var(--line); border-radius: 0.375rem; background: var(--sheet); }
 .tiles { background: var(--line); }
-.tiles div { padding: 0.625rem 1rem; background: var(--sheet); }
+.tiles div { display: flex; flex-direction: column; justify-content: space-between; padding: 0.625rem 1rem; background: var(--sheet); }
 .tiles dt { color: var(--more); font-size: 0.8125rem; }
 .tiles dd { font-size: 1.5rem; font-weight: 600; line-height: 1.3; }
 
@@ -142,13 +142,11 @@ td .bad::before { border-radius: 0; }
 table.refusals { table-layout: fixed; }
 .refusals td { overflow-wrap: anywhere; }
 .refusals tbody th { white-space: nowrap; }
-.refusals thead div, .refusals td div + div { color: var(--more); }
-.refusals td div .refused { color: var(--bad); }
-.refusals td div .deferred { color: var(--poor); }
+.refusals td:nth-child(3) div + div { color: var(--more); }
 @media (min-width: 52.01rem) {
   .refusals thead th:nth-child(1) { width: 11.5rem; }
-  .refusals thead th:nth-child(2) { width: 12.5rem; }
-  .refusals thead th:nth-child(3) { width: 21%; }
+  .refusals thead th:nth-child(2) { width: 14.5rem; }
+  .refusals thead th:nth-child(3) { width: 17%; }
   .refusals thead th:nth-child(4) { width: 22%; }
 }
 
@@ -170,7 +168,7 @@ table.refusals { table-layout: fixed; }
     color: var(--more);
     font: 0.8125rem/1.45 system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif;
   }
-  .reasons thead tr, .reasons tbody tr { display: grid; grid-template-columns: minmax(0, 1fr) 4.5rem 5rem; }
+  .reasons thead tr, .reasons tbody tr { display: grid; grid-template-columns: minmax(0, 1fr) 4.5rem 5.5rem; }
   .reasons thead th:nth-child(2) { display: none; }
   .reasons tr > [scope="rowgroup"] { grid-column: 1 / -1; }
   .reasons tbody td:nth-child(2) { grid-row: 2; grid-column: 1; padding-left: 0.625rem; padding-bottom: 0.25rem; }

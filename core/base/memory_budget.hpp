@@ -23,6 +23,7 @@ class MemoryBudget {
     if (used >= cap_ / 10 * 9) return Level::full;
     return used >= cap_ / 2 ? Level::tight : Level::plenty;
   }
+  bool exhausted() const { return used_.load(std::memory_order_relaxed) >= cap_; }
   std::size_t used() const { return used_.load(std::memory_order_relaxed); }
   std::size_t cap() const { return cap_; }
 
@@ -49,7 +50,12 @@ class MemorySlice {
     used_ -= bytes;
     if (held_ - used_ > 2 * step) settle();
   }
+  /// Gives back what was taken ahead but for a step: many idle threads must not fill the budget.
+  void trim() {
+    if (held_ - used_ >= step) settle();
+  }
   MemoryBudget::Level level() const { return budget_.level(); }
+  bool exhausted() const { return budget_.exhausted(); }
 
  private:
   void settle() {

@@ -1,5 +1,6 @@
 #include "core/net/acceptor.hpp"
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -51,13 +52,18 @@ base::Endpoint ListeningSocket::local() const {
 }
 
 Acceptor::Acceptor(asio::io_context& context, ListeningSocket socket, OnAccept on_accept,
-                   std::function<void()> on_shortage)
+                   OnShortage on_shortage)
     : local_(socket.local()),
       acceptor_(context, local_.address.is_v4() ? asio::ip::tcp::v4() : asio::ip::tcp::v6(),
                 socket.release()),
       pause_(context),
       on_accept_(std::move(on_accept)),
-      on_shortage_(std::move(on_shortage)) {}
+      on_shortage_(std::move(on_shortage)),
+      spare_(::open("/dev/null", O_RDONLY | O_CLOEXEC)) {}
+
+Acceptor::~Acceptor() {
+  if (spare_ >= 0) ::close(spare_);
+}
 
 void Acceptor::start() {
   wait();
@@ -77,6 +83,18 @@ void Acceptor::wait() {
   });
 }
 
+void Acceptor::refuse_some() {
+  if (spare_ >= 0) ::close(spare_);
+  for (int i = 0; i < 64; ++i) {
+    const int descriptor =
+        ::accept4(acceptor_.native_handle(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (descriptor >= 0 || i == 0) on_shortage_(descriptor);
+    if (descriptor < 0) break;
+    ::close(descriptor);
+  }
+  spare_ = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
 void Acceptor::accept_all() {
   for (int burst = 0; burst < 64; ++burst) {
     SocketAddress peer;
@@ -87,7 +105,7 @@ void Acceptor::accept_all() {
       continue;
     }
     if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-      on_shortage_();
+      refuse_some();
       pause_.expires_after(std::chrono::milliseconds(100));
       pause_.async_wait([this](boost::system::error_code error) {
         if (!stopped_ && !error) wait();

@@ -36,15 +36,20 @@ class ListeningSocket {
 class Acceptor {
  public:
   using OnAccept = std::function<void(int descriptor, const base::Endpoint& peer)>;
-  /// `on_shortage` is told when the system is out of descriptors or memory; accepting pauses for 100 ms then.
-  Acceptor(asio::io_context& context, ListeningSocket socket, OnAccept on_accept,
-           std::function<void()> on_shortage);
+  /// Told when the system is out of descriptors or memory: with a connection accepted by means of a spare
+  /// descriptor, to say a word before it is closed, or with -1. Accepting pauses for 100 ms then.
+  using OnShortage = std::function<void(int descriptor)>;
+  Acceptor(asio::io_context& context, ListeningSocket socket, OnAccept on_accept, OnShortage on_shortage);
+  ~Acceptor();
+  Acceptor(const Acceptor&) = delete;
+  Acceptor& operator=(const Acceptor&) = delete;
   void start();
   void stop();
   const base::Endpoint& local() const { return local_; }
 
  private:
   void wait();
+  void refuse_some();
   void accept_all();
 
   base::Endpoint local_;
@@ -53,7 +58,8 @@ class Acceptor {
                              Executor>
       pause_;
   OnAccept on_accept_;
-  std::function<void()> on_shortage_;
+  OnShortage on_shortage_;
+  int spare_;
   bool stopped_ = false;
 };
 

@@ -11,7 +11,7 @@ namespace {
 constexpr std::string_view v1_start = "PROXY ";
 constexpr std::string_view v2_signature{"\r\n\r\n\0\r\nQUIT\n", 12};
 constexpr std::size_t v1_longest = 107;
-constexpr std::size_t v2_longest = 536;
+constexpr std::size_t v2_longest = 4096;
 
 std::optional<base::Endpoint> endpoint(std::string_view address, std::string_view port, bool v4) {
   const auto ip = base::IpAddress::parse(address);

@@ -19,8 +19,8 @@ struct ProxyHeader {
 
 enum class ProxyParse { complete, incomplete, malformed };
 
-/// Reads the header at the start of `input`. The longest header is 536 bytes (v1: 107); TLVs of v2 are
-/// skipped, a v2 header that announces more than 536 bytes is malformed.
+/// Reads the header at the start of `input`. The longest header taken is 4096 bytes (v1: 107); TLVs of v2 are
+/// skipped, a v2 header that announces more is malformed.
 ProxyParse parse_proxy_header(std::string_view input, ProxyHeader& header);
 
 /// Could `input` be the start of a PROXY header? For telling an unlisted balancer from an SMTP client.

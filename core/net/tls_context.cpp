@@ -4,6 +4,7 @@
 #include <openssl/x509v3.h>
 
 #include <cstdio>
+#include <system_error>
 
 #include "core/base/ip.hpp"
 
@@ -41,6 +42,16 @@ std::string names_of(X509* certificate) {
   return common;
 }
 
+/// What an SSL object keeps of the context that made it.
+using Keeper = std::shared_ptr<const TlsServerContext>;
+
+int keeper_index() {
+  static const int index = SSL_get_ex_new_index(
+      0, nullptr, nullptr, nullptr,
+      [](void*, void* keeper, CRYPTO_EX_DATA*, int, long, void*) { delete static_cast<Keeper*>(keeper); });
+  return index;
+}
+
 base::WallTime expiry_of(X509* certificate) {
   std::tm parts{};
   if (ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &parts) != 1) return {};
@@ -52,8 +63,11 @@ base::WallTime expiry_of(X509* certificate) {
 std::string tls_error() {
   std::string text;
   while (const auto code = ERR_get_error()) {
+    if (!text.empty()) continue;  // the first one is the cause
     const char* reason = ERR_reason_error_string(code);
-    if (text.empty()) text = reason != nullptr ? reason : "TLS error " + std::to_string(code);
+    text = ERR_SYSTEM_ERROR(code) ? std::generic_category().message(ERR_GET_REASON(code))
+           : reason != nullptr    ? reason
+                                  : "TLS error " + std::to_string(code);
   }
   return text.empty() ? "unknown TLS error" : text;
 }
@@ -78,15 +92,14 @@ base::Result<std::shared_ptr<const TlsServerContext>> TlsServerContext::load(
   }
   for (auto& context : loaded->contexts_) {
     SSL_CTX_set_tlsext_servername_callback(context.get(), &TlsServerContext::choose);
-    SSL_CTX_set_tlsext_servername_arg(context.get(), loaded.get());
   }
   return std::shared_ptr<const TlsServerContext>(std::move(loaded));
 }
 
-int TlsServerContext::choose(SSL* ssl, int*, void* self) {
+int TlsServerContext::choose(SSL* ssl, int*, void*) {
   const char* name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
   if (name == nullptr) return SSL_TLSEXT_ERR_NOACK;
-  for (const auto& context : static_cast<const TlsServerContext*>(self)->contexts_) {
+  for (const auto& context : (*static_cast<Keeper*>(SSL_get_ex_data(ssl, keeper_index())))->contexts_) {
     if (X509_check_host(SSL_CTX_get0_certificate(context.get()), name, 0, 0, nullptr) == 1) {
       SSL_set_SSL_CTX(ssl, context.get());
       return SSL_TLSEXT_ERR_OK;
@@ -98,6 +111,7 @@ int TlsServerContext::choose(SSL* ssl, int*, void* self) {
 SslPointer TlsServerContext::make_session() const {
   SslPointer ssl(SSL_new(contexts_.front().get()));
   SSL_set_accept_state(ssl.get());
+  SSL_set_ex_data(ssl.get(), keeper_index(), new Keeper(shared_from_this()));
   return ssl;
 }
 

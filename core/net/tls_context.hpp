@@ -32,7 +32,7 @@ struct CertificateFiles {
 };
 
 /// Server side: one or several certificates, chosen by SNI; the first one is for everybody else.
-class TlsServerContext {
+class TlsServerContext : public std::enable_shared_from_this<TlsServerContext> {
  public:
   struct Certificate {
     std::string file;
@@ -44,11 +44,12 @@ class TlsServerContext {
   static base::Result<std::shared_ptr<const TlsServerContext>> load(
       const std::vector<CertificateFiles>& files);
 
+  /// The session keeps this alive: the certificate is chosen when the client has said its name.
   SslPointer make_session() const;
   const std::vector<Certificate>& certificates() const { return certificates_; }
 
  private:
-  static int choose(SSL* ssl, int* alert, void* self);
+  static int choose(SSL* ssl, int* alert, void*);
 
   std::vector<std::unique_ptr<SSL_CTX, SslFree>> contexts_;
   std::vector<Certificate> certificates_;

@@ -73,7 +73,7 @@ std::size_t TlsStream::write_one(std::span<const iovec> parts, IoResult& result)
   ERR_clear_error();
   const auto sent = SSL_write(ssl_.get(), data, static_cast<int>(size));
   if (sent <= 0) {
-    result = outcome(sent);
+    result.status = outcome(sent).status;  // what went out before still counts
     return 0;
   }
   return static_cast<std::size_t>(sent);

@@ -33,8 +33,14 @@ class ChunkPool {
   base::MemorySlice& slice() { return slice_; }
 
  private:
+#ifdef __SANITIZE_ADDRESS__
+  // So that a use after the return is seen.
+  static constexpr std::size_t keep_small = 0;
+  static constexpr std::size_t keep_large = 0;
+#else
   static constexpr std::size_t keep_small = 64;
   static constexpr std::size_t keep_large = 16;
+#endif
   base::MemorySlice slice_;
   std::vector<char*> free_small_;
   std::vector<char*> free_large_;

@@ -227,7 +227,7 @@ struct Listening {
   ListeningSocket socket = std::move(*ListeningSocket::open(*base::Endpoint::parse("127.0.0.1:0"), {}));
   base::Endpoint local = socket.local();
   Acceptor acceptor{io, std::move(socket), [this](int fd, const base::Endpoint&) { accepted.push_back(fd); },
-                    [] {}};
+                    [](int) {}};
   Listening() { acceptor.start(); }
   ~Listening() {
     for (const int fd : accepted) ::close(fd);

@@ -81,6 +81,37 @@ TEST_F(TlsTest, gathers_small_parts_into_one_write) {
   EXPECT_EQ(get(*ends.client), "one two");
 }
 
+TEST_F(TlsTest, tells_what_was_written_when_the_socket_is_full) {
+  const auto server = *TlsServerContext::load({certificate("mx.example.org")});
+  const auto client = *TlsClientContext::make(false, "");
+  auto ends = connect(*server, *client, "x");
+  handshake(ends);
+  std::string content;
+  for (int i = 0; content.size() < 4'000'000; ++i) content += std::to_string(i) + "\n";
+  std::string received;
+  std::size_t sent = 0;
+  while (received.size() < content.size()) {
+    // In parts of odd sizes, as a body's chunks are.
+    std::vector<iovec> parts;
+    for (auto at = sent; at < content.size() && parts.size() < 5; at += 30011)
+      parts.push_back({content.data() + at, std::min<std::size_t>(30011, content.size() - at)});
+    if (!parts.empty()) sent += ends.server->write(parts, false).bytes;
+    std::array<char, 20000> buffer;
+    for (auto got = ends.client->read(buffer); got.status == IoStatus::done; got = ends.client->read(buffer))
+      received.append(buffer.data(), got.bytes);
+    ASSERT_LE(received.size(), content.size());
+  }
+  EXPECT_EQ(received, content);
+}
+
+TEST_F(TlsTest, survives_a_reload_between_starttls_and_the_handshake) {
+  auto server = *TlsServerContext::load({certificate("mx.example.org"), certificate("mx.example.net")});
+  const auto client = *TlsClientContext::make(true, directory + "/mx.example.net/self-signed.pem");
+  auto ends = connect(*server, *client, "mx.example.net");
+  server.reset();
+  EXPECT_EQ(handshake(ends).second, IoStatus::done);
+}
+
 TEST_F(TlsTest, chooses_a_certificate_by_name) {
   const auto server = *TlsServerContext::load({certificate("mx.example.org"), certificate("mx.example.net")});
   for (const auto* name : {"mx.example.org", "mx.example.net"}) {
@@ -134,8 +165,8 @@ TEST_F(TlsTest, says_what_is_wrong_with_a_certificate_file) {
   const auto good = certificate("mx.example.org");
   const auto missing = TlsServerContext::load({{directory + "/none.pem", good.key}});
   ASSERT_FALSE(missing);
-  EXPECT_EQ(missing.error().message.find("cannot read a certificate from " + directory + "/none.pem"), 0U)
-      << missing.error().message;
+  EXPECT_EQ(missing.error().message,
+            "cannot read a certificate from " + directory + "/none.pem: No such file or directory");
   const auto other = certificate("mx.example.net");
   const auto mismatch = TlsServerContext::load({{good.certificate, other.key}});
   ASSERT_FALSE(mismatch);

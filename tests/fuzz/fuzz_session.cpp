@@ -114,7 +114,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       }
       case Action::start_tls:
         buffer.clear();
-        step = input.random() % 4 == 0 ? session.tls_failed() : session.tls_started("TLSv1.3", "X", 256);
+        step = input.random() % 4 == 0 ? session.tls_failed("why") : session.tls_started("TLSv1.3", "X", 256);
         break;
       case Action::pause: step = session.resumed(); break;
       case Action::close: break;

@@ -19,6 +19,9 @@ const Case cases[] = {
     {"Received: a\r\n\tby b\r\nRECEIVED: c\r\nReceived : d\r\nX-Received: e\r\nReceivedx: f\r\n\r\n", true,
      78, 3},
     {"Received", false, 8, 0},
+    {"Subject: x\r\nno field, no empty line\r\nReceived: body\r\n", true, 37, 0},
+    {"just text\r\n", true, 11, 0},
+    {" folded from the start\r\nX: y\r\n", false, 30, 0},
     {"Subject: Received: x\r\n received: folded\r\n\r\n", true, 43, 0},
 };
 

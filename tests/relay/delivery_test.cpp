@@ -191,6 +191,7 @@ TEST_F(DeliveryTest, gives_up_within_its_budget_when_a_server_stalls_before_the_
     first = FakeBackend();
     pool.close_all();
     at(command, stall)(first);
+    at(command, stall)(second);
     const auto began = clock.now();
     const auto delivery = deliver();
     EXPECT_EQ(line(delivery),
@@ -199,6 +200,21 @@ TEST_F(DeliveryTest, gives_up_within_its_budget_when_a_server_stalls_before_the_
     EXPECT_LE(clock.now() - began, options.before_dot + std::chrono::seconds(1)) << command;
     EXPECT_EQ(first.whole.size(), 0U);
     EXPECT_FALSE(delivery.outcome_unknown);
+  }
+}
+
+TEST_F(DeliveryTest, leaves_a_server_that_falls_silent_for_the_next_one) {
+  for (const auto* command : {"MAIL", "RCPT", "DATA"}) {
+    first = FakeBackend();
+    second = FakeBackend();
+    for (auto& server : route.servers) server->breaker.succeeded();
+    pool.close_all();
+    at(command, stall)(first);
+    const auto began = clock.now();
+    EXPECT_EQ(line(deliver()), "250 2.0.0 delivered [ID]") << command;
+    EXPECT_LE(clock.now() - began, options.reply_timeout + std::chrono::seconds(1)) << command;
+    EXPECT_EQ(first.whole.size(), 0U);
+    EXPECT_EQ(second.delivered.size(), 1U);
   }
 }
 

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "core/base/text.hpp"
+#include "mail/address.hpp"
 #include "relay/outcome.hpp"
 
 namespace gatepost::relay {
@@ -100,7 +101,8 @@ TEST(Outcome, follows_the_table) {
     for (std::string_view rest = c.recipients; !rest.empty();) {
       auto address = base::split_off(rest, ' ');
       suspects.push_back(address.starts_with('*'));
-      envelope.recipients.push_back({std::string(address.substr(suspects.back() ? 1 : 0)), ""});
+      address = address.substr(suspects.back() ? 1 : 0);
+      envelope.recipients.push_back({std::string(address), "", mail::Mailbox::parse(address)->is_role()});
     }
     smtp::TransactionReplies replies;
     if (c.mail != "-") replies.mail = reply(c.mail);

@@ -39,6 +39,22 @@ TEST(Breaker, never_waits_longer_than_a_minute) {
   EXPECT_TRUE(breaker.allow(clock.now()));
 }
 
+TEST(Breaker, opens_again_at_once_for_a_server_that_greets_and_then_falls_silent) {
+  tests::FakeClock clock;
+  Breaker breaker;
+  for (int i = 0; i < Breaker::threshold; ++i) breaker.failed(clock.now());
+  breaker.greeted();
+  EXPECT_TRUE(breaker.allow(clock.now()));
+  breaker.failed(clock.now());
+  EXPECT_TRUE(breaker.open());
+  clock.advance(Breaker::first_pause);
+  EXPECT_FALSE(breaker.allow(clock.now())) << "the pause has doubled";
+  breaker.greeted();
+  breaker.succeeded();
+  breaker.failed(clock.now());
+  EXPECT_FALSE(breaker.open());
+}
+
 std::unique_ptr<Connection> connection(const std::shared_ptr<Server>& server) {
   return std::make_unique<Connection>(server, smtp::ClientSession("x", smtp::ClientTls::none));
 }
@@ -85,6 +101,19 @@ TEST(Permits, wake_somebody_when_a_connection_is_closed) {
   });
   used.reset();
   EXPECT_TRUE(woken);
+}
+
+TEST(Permits, forget_whoever_leaves_the_line) {
+  auto server = std::make_shared<Server>(HostPort{"a", 25}, 1);
+  server->permits.try_take();
+  auto used = connection(server);
+  for (int i = 0; i < 100000; ++i) {
+    const auto ticket =
+        server->permits.wait(nullptr, [](std::unique_ptr<Connection>, const void*) { FAIL() << "has left"; });
+    server->permits.leave(ticket);
+  }
+  EXPECT_FALSE(server->permits.anybody_waits());
+  EXPECT_NE(server->permits.hand_over(std::move(used), nullptr), nullptr);
 }
 
 TEST(HostPort, is_read_in_all_its_forms) {

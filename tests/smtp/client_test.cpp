@@ -132,7 +132,7 @@ TEST_F(ClientTest, goes_step_by_step_without_pipelining) {
 
 TEST_F(ClientTest, names_what_the_message_needs_and_the_server_lacks) {
   make_ready("250-inside\r\n250 SIZE 500\r\n");
-  EXPECT_EQ(missing_capability(envelope, session.extensions()), "SIZE");
+  EXPECT_EQ(missing_capability(envelope, session.extensions()), "SIZE for a message as large");
   envelope.size = 100;
   EXPECT_EQ(missing_capability(envelope, session.extensions()), "");
   envelope.eight_bit = true;
@@ -184,7 +184,10 @@ TEST_F(ClientTest, takes_a_refusal_in_the_middle_of_the_message_as_the_answer) {
   session.feed("250 ok\r\n250 ok\r\n354 go\r\n");
   EXPECT_EQ(session.feed("552 5.3.4 too big\r\n"), Action::done);
   EXPECT_EQ(session.replies().dot->code, 552);
-  EXPECT_TRUE(session.closing());
+  EXPECT_FALSE(session.reusable());
+  sent();
+  session.quit();
+  EXPECT_EQ(sent(), "") << "it might be taken for content";
 }
 
 TEST_F(ClientTest, ends_with_a_sentence_when_the_server_talks_nonsense) {

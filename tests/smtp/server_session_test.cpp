@@ -373,6 +373,23 @@ TEST_F(SessionTest, reads_a_refused_chunk_to_its_end) {
   EXPECT_EQ(step.action, Action::read);
 }
 
+TEST_F(SessionTest, reads_the_chunk_of_a_wrong_bdat_and_takes_no_message_without_it) {
+  start();
+  mail();
+  feed("BDAT 3\r\n");
+  body("a\r\n");
+  EXPECT_EQ(said().substr(0, 3), "250");
+  feed("BDAT 6 LOST\r\n");
+  body("NOOP\r\n");
+  EXPECT_EQ(said().substr(0, 3), "501");
+  EXPECT_EQ(step.action, Action::read);
+  feed("BDAT 3 LAST\r\n");
+  body("b\r\n");
+  accept();
+  EXPECT_EQ(said().substr(0, 3), "501");
+  EXPECT_NE(step.action, Action::deliver);
+}
+
 TEST_F(SessionTest, refuses_a_chunk_that_makes_the_message_too_large) {
   settings.options.max_message_size = {100000};
   start();
@@ -427,6 +444,63 @@ TEST_F(SessionTest, refuses_mail_while_there_is_no_room) {
   EXPECT_EQ(say("MAIL FROM:<a@remote.example>").substr(0, 9), "452 4.3.1");
   host.room = true;
   EXPECT_EQ(say("MAIL FROM:<a@remote.example>").substr(0, 3), "250");
+  say("RCPT TO:<user@example.org>");
+  host.room = false;
+  EXPECT_EQ(say("DATA").substr(0, 9), "452 4.3.1");
+  feed("BDAT 3\r\n");
+  body("x\r\n");
+  EXPECT_EQ(said().substr(0, 9), "452 4.3.1");
+  host.room = true;
+  EXPECT_EQ(say("DATA").substr(0, 3), "354");
+}
+
+TEST_F(SessionTest, holds_a_client_that_says_helo_to_the_same_limits) {
+  host.offered.max_size = 1000;
+  host.offered.rcpt_max = 2;
+  start();
+  say("HELO client.example");
+  say("MAIL FROM:<a@remote.example>");
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(say("RCPT TO:<user@example.org>").substr(0, 3), "250");
+  EXPECT_EQ(say("RCPT TO:<user@example.org>").substr(0, 9), "452 4.5.3");
+  say("DATA");
+  body(std::string(1500, 'x') + "\r\n.\r\n");
+  accept();
+  EXPECT_EQ(said().substr(0, 9), "552 5.3.4");
+}
+
+TEST_F(SessionTest, takes_a_thousand_refused_recipients_for_mistakes_and_more_for_errors) {
+  start();
+  say("EHLO client.example");
+  say("MAIL FROM:<a@remote.example>");
+  int refused = 0;
+  while (step.action != Action::close && refused < 2000) {
+    feed("RCPT TO:<nobody@example.org>\r\n");
+    if (step.action == Action::consult)
+      step = session->consulted(Decision::refuse(reply(Say::unknown_recipient, {"nobody@example.org"})));
+    if (step.action == Action::pause) step = session->resumed();
+    ++refused;
+  }
+  EXPECT_EQ(refused, 1000 + settings.options.hard_error_limit);
+  EXPECT_NE(said().find("\r\n421 "), std::string::npos);
+  EXPECT_EQ(host.records.at(0).recipients.size(), 1000U);
+  EXPECT_GT(host.records.at(0).recipients_unlisted, 0U);
+}
+
+TEST_F(SessionTest, keeps_the_first_mistakes_for_the_record) {
+  start();
+  say("WHAT");
+  say("EHLO client.example");
+  say("MAIL FROM:<a@@b>");
+  say("MAIL FROM:<a@remote.example>");
+  say("RCPT TO:user@example.org>");
+  for (int i = 0; i < 9; ++i) say("EXPN x");
+  const auto& mistakes = session->totals().mistakes;
+  ASSERT_EQ(mistakes.size(), SessionTotals::mistakes_kept);
+  EXPECT_EQ(mistakes[0].subject, "WHAT");
+  EXPECT_EQ(mistakes[1].reply.code(), 501);
+  EXPECT_EQ(mistakes[1].stage, Stage::helo);
+  say("RSET");
+  EXPECT_EQ(host.records.at(0).recipients.at(0).address, "TO:user@example.org>");
 }
 
 TEST_F(SessionTest, tells_other_protocols_where_they_are) {

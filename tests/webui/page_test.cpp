@@ -1,9 +1,12 @@
 #include "webui/page.hpp"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <regex>
+#include <set>
 
+#include "core/base/text.hpp"
 #include "sample.hpp"
 #include "webui/foreign.hpp"
 #include "webui/html.hpp"
@@ -93,6 +96,11 @@ TEST(Words, say_times_and_sizes) {
   EXPECT_EQ(duration(std::chrono::seconds(3599)), "59 min 59 s");
   EXPECT_EQ(duration(std::chrono::minutes(125)), "2 h 5 min");
   EXPECT_EQ(duration(std::chrono::hours(76)), "3 d 4 h");
+  EXPECT_EQ(age(std::chrono::seconds(-5)), "0 s ago");
+  EXPECT_EQ(age(std::chrono::seconds(59)), "59 s ago");
+  EXPECT_EQ(age(std::chrono::seconds(3599)), "59 min ago");
+  EXPECT_EQ(age(std::chrono::minutes(125)), "2 h ago");
+  EXPECT_EQ(age(std::chrono::hours(76)), "3 d ago");
   EXPECT_EQ(octets(0), "0 B");
   EXPECT_EQ(octets(1023), "1023 B");
   EXPECT_EQ(octets(1536), "1.5 KiB");
@@ -131,7 +139,7 @@ TEST(Page, tells_refused_from_deferred_by_word) {
 
 TEST(Page, says_in_words_how_backends_are) {
   const auto page = status_page(sample_status());
-  for (const auto* part : {">up<", ">down<", ">not seen yet<", "3 of 20", "connection refused", "2 of 3"})
+  for (const auto* part : {">up<", ">down<", ">not seen yet<", "3 of 20", "connection refused", ">1 of 3<"})
     EXPECT_TRUE(holds(page, part)) << part;
 }
 
@@ -140,15 +148,57 @@ TEST(Page, says_when_a_certificate_ends) {
   status.certificates.push_back({"soon.test", "b.pem", status.now + std::chrono::hours(50)});
   status.certificates.push_back({"old.test", "c.pem", status.now - std::chrono::hours(1)});
   const auto page = status_page(status);
-  for (const auto* part : {"in 60 d 0 h", "soon: in 2 d 2 h", ">expired<", "2027-01-19"})
+  for (const auto* part : {"in 60 days", "soon: in 2 d 2 h", ">expired<", "2027-01-19"})
     EXPECT_TRUE(holds(page, part)) << part;
 }
 
 TEST(Page, shows_a_refusal_whole) {
-  const auto page = status_page(sample_status());
-  for (const auto* part : {"2026-11-20 22:30:00", ">rcpt<", "7KQ2M9XYZ0", "203.0.113.9:4711",
-                           "mail.sender.test", "a@sender.test", "b@example.test", "550 5.1.1 no such user"})
+  auto status = sample_status();
+  status.since_start.reasons.clear();  // the reason is not to be found there
+  status.refusals[0].time -= std::chrono::minutes(7);
+  const auto page = status_page(status);
+  for (const auto* part : {"2026-11-20 22:23:00", "7 min ago", ">rcpt<", ">refused 5xx<",
+                           ">recipient.unknown<", ">7KQ2M9XYZ0<", ">203.0.113.9:4711<", ">mail.sender.test<",
+                           ">a@sender.test<", ">b@example.test<", ">550 5.1.1 no such user [7KQ2M9XYZ0]<"})
     EXPECT_TRUE(holds(page, part)) << part;
+}
+
+TEST(Page, lists_all_refusals_in_the_order_given) {
+  auto status = sample_status();
+  status.refusals.assign(200, tests::sample_refusal());
+  for (std::size_t i = 0; i < 200; ++i) status.refusals[i].id = fmt::format("ID{:08}", i);
+  const auto page = status_page(status);
+  std::size_t at = 0;
+  for (const auto& refusal : status.refusals) {
+    at = page.find(">" + refusal.id + "<", at);
+    ASSERT_NE(at, std::string::npos) << refusal.id;
+  }
+}
+
+TEST(Page, shows_the_reasons_below_their_stage_with_both_counts) {
+  auto status = sample_status();
+  status.since_start.reasons[{smtp::Stage::helo, true, "protocol.bad_helo"}] = 7;
+  const auto page = status_page(status);
+  std::size_t at = 0;
+  for (const auto* part : {"<b>helo</b>", ">protocol.bad_helo<", ">refused 5xx<", ">0</td>", ">7</td>",
+                           "<b>rcpt</b>", ">relay.backend_down<", ">deferred 4xx<", ">531</td>",
+                           ">2\xE2\x80\xAF"
+                           "000\xE2\x80\xAF"
+                           "131</td>",
+                           ">recipient.unknown<"}) {
+    at = page.find(part, at);
+    ASSERT_NE(at, std::string::npos) << part;
+  }
+  EXPECT_EQ(page.find("<b>rcpt</b>"), page.rfind("<b>rcpt</b>"));
+  for (const auto* part : {"<b>connect</b>", "<b>mail</b>", "<b>data</b>", "<b>message</b>"})
+    EXPECT_FALSE(holds(page, part)) << part;
+}
+
+TEST(Page, puts_a_dash_where_a_refusal_has_nothing_to_show) {
+  auto status = sample_status();
+  EXPECT_FALSE(holds(status_page(status), "\xE2\x80\x93"));
+  status.refusals[0].helo.clear();
+  EXPECT_TRUE(holds(status_page(status), "data-label=\"HELO\"><span class=\"zero\">\xE2\x80\x93</span>"));
 }
 
 TEST(Page, writes_the_null_sender_as_such_and_none_before_mail) {
@@ -161,11 +211,28 @@ TEST(Page, writes_the_null_sender_as_such_and_none_before_mail) {
 
 TEST(Page, says_in_words_that_a_table_is_empty) {
   Status empty;
-  const auto page = status_page(empty);
+  auto page = status_page(empty);
   for (const auto* part :
-       {"Nothing has been refused or deferred since the start.", "No backend is configured.",
-        "No certificate is in use.", "No directory is configured."})
+       {"No client has connected since the start.", "The last 200 that are will be listed here",
+        "No backend is configured.", "No certificate is in use.", "No directory is configured."})
     EXPECT_TRUE(holds(page, part)) << part;
+  empty.since_start.sessions = 1;
+  page = status_page(empty);
+  EXPECT_FALSE(holds(page, "No client has connected"));
+  EXPECT_TRUE(holds(page, "Nothing has been refused or deferred since the start.</p>"));
+}
+
+TEST(Page, links_to_places_that_are_there_even_if_they_are_empty) {
+  for (const auto& status : {sample_status(), Status{}}) {
+    const auto page = status_page(status);
+    std::size_t links = 0;
+    for (auto at = page.find("href=\"#"); at != std::string::npos; at = page.find("href=\"#", at + 1)) {
+      ++links;
+      const auto name = page.substr(at + 7, page.find('"', at + 7) - at - 7);
+      EXPECT_TRUE(holds(page, "id=\"" + name + "\"")) << name;
+    }
+    EXPECT_EQ(links, 5U);
+  }
 }
 
 /// A status in which everything that can be foreign is.
@@ -198,6 +265,18 @@ TEST(Page, has_the_same_tags_whatever_others_sent) {
         std::string(5000, '<')}) {
     EXPECT_EQ(tags_of(status_page(hostile_status(bytes))), harmless) << bytes;
   }
+}
+
+TEST(Page, holds_no_character_that_hides_or_reorders_others) {
+  std::string bytes = "\xE2\x80\xAE\xE2\x80\x8B\xC2\x9B\xD8\x9C\xE2\x81\xA6\xEF\xBB\xBF";
+  for (int c = 0; c < 256; ++c) bytes += static_cast<char>(c);
+  const auto page = status_page(hostile_status(bytes));
+  EXPECT_TRUE(base::is_utf8(page));
+  for (const auto* hidden :
+       {"\xE2\x80\xAE", "\xE2\x80\x8B", "\xC2\x9B", "\xD8\x9C", "\xE2\x81\xA6", "\xEF\xBB\xBF"})
+    EXPECT_FALSE(holds(page, hidden));
+  EXPECT_TRUE(
+      std::none_of(page.begin(), page.end(), [](char c) { return base::is_control(c) && c != '\n'; }));
 }
 
 TEST(Page, closes_every_tag_it_opens) {

@@ -98,11 +98,11 @@ struct ServerTest : testing::Test {
   std::unique_ptr<Server> server;
 
   void SetUp() override { open("127.0.0.1:0"); }
-  void open(std::string_view endpoint) {
+  void open(std::string_view endpoint, Settings settings = {}) {
     std::vector<net::ListeningSocket> sockets;
     sockets.push_back(std::move(net::ListeningSocket::open(*base::Endpoint::parse(endpoint), {}).value()));
     at = sockets.front().local();
-    server = make_server(context, std::move(sockets), queries, {}, limits);
+    server = make_server(context, std::move(sockets), queries, std::move(settings), limits);
     server->start();
   }
   Client connect() {
@@ -213,20 +213,47 @@ TEST_F(ServerTest, answers_a_request_with_a_body_and_closes_without_taking_the_b
 
 TEST_F(ServerTest, refuses_a_head_that_is_too_large) {
   const std::string field = "X: " + std::string(9000, 'x');
-  for (const auto& request : {"GET / HTTP/1.1\r\nHost: x\r\n" + field + "\r\n\r\n",
-                              "GET /" + std::string(9000, 'x') + " HTTP/1.1\r\nHost: x\r\n\r\n",
-                              "GET / HTTP/1.1\r\n" + field + field + field, std::string(40000, 'x')}) {
+  std::string many;
+  for (int i = 0; i < 2000; ++i) many += "A: b\r\n";
+  const std::pair<std::string, const char*> cases[] = {
+      {"GET / HTTP/1.1\r\nHost: x\r\n" + field + "\r\n\r\n", "HTTP/1.1 431 "},
+      {"GET /" + std::string(9000, 'x') + " HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 431 "},
+      {"GET / HTTP/1.1\r\n" + field + field + field, "HTTP/1.1 431 "},
+      {"GET / HTTP/1.1\r\nHost: x\r\n" + many + "\r\n", "HTTP/1.1 431 "},
+      {"GET / HTTP/1.1\r\nHost: x\r\n" + many, "HTTP/1.1 431 "},
+      {std::string(40000, 'x'), "HTTP/1.1 431 "}};
+  for (const auto& [request, status] : cases) {
     auto client = connect();
     client.send(request);
     client.finish_sending();
     const auto answer = client.read_all();
-    EXPECT_TRUE(starts(answer, "HTTP/1.1 431 ") || starts(answer, "HTTP/1.1 400 ")) << answer;
+    EXPECT_TRUE(starts(answer, status)) << request.substr(0, 40) << answer;
     EXPECT_TRUE(holds(answer, "Content-Security-Policy: ")) << answer;
     EXPECT_EQ(client.error(), asio::error::eof);
   }
   EXPECT_TRUE(
       holds(connect().ask("GET /livez HTTP/1.1\r\nHost: x\r\nX: " + std::string(8000, 'x') + "\r\n\r\n"),
             "200 OK"));
+}
+
+TEST_F(ServerTest, counts_the_fields_of_a_head_that_comes_slowly_too) {
+  auto client = connect();
+  client.send("GET /livez HTTP/1.1\r\nHost: x\r\n");
+  for (int i = 0; i < 20; ++i) {
+    client.send("X: " + std::string(507, 'x') + "\r\n");
+    context.poll();
+  }
+  client.finish_sending();
+  EXPECT_TRUE(starts(client.read_all(), "HTTP/1.1 431 "));
+}
+
+TEST_F(ServerTest, counts_each_head_of_a_connection_by_itself) {
+  auto client = connect();
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_TRUE(
+        starts(client.ask("GET /livez HTTP/1.1\r\nHost: x\r\nX: " + std::string(5000, 'x') + "\r\n\r\n"),
+               "HTTP/1.1 200 "));
+  }
 }
 
 TEST_F(ServerTest, refuses_what_is_no_http) {
@@ -251,20 +278,117 @@ TEST_F(ServerTest, says_nothing_to_who_says_nothing_or_stops_in_the_middle) {
   }
 }
 
-TEST_F(ServerTest, closes_connections_beyond_the_limit_and_takes_others_when_some_have_gone) {
-  std::vector<Client> clients;
-  for (std::size_t i = 0; i < limits.connections; ++i) {
-    clients.push_back(connect());
-    EXPECT_TRUE(starts(clients.back().ask(get_live), "HTTP/1.1 200 "));
+struct FullServerTest : ServerTest {
+  void SetUp() override {
+    limits.connections = 3;
+    open("127.0.0.1:0");
   }
-  EXPECT_EQ(connect().read_all(), "");
-  EXPECT_TRUE(starts(clients.front().ask(get_live), "HTTP/1.1 200 "));
-  auto& leaving = clients.back();
-  leaving.send("GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
-  leaving.read_all();
-  clients.pop_back();
+  /// One that waits between two requests.
+  Client idle() {
+    auto client = connect();
+    EXPECT_TRUE(starts(client.ask(get_live), "HTTP/1.1 200 "));
+    return client;
+  }
+  /// One whose request never ends.
+  Client slow() {
+    auto client = connect();
+    client.send("GET /livez HTTP/1.1\r\n");
+    context.poll();
+    return client;
+  }
+  void expect_served(Client& client) { EXPECT_TRUE(starts(client.ask(get_live), "HTTP/1.1 200 ")); }
+  void expect_served_slowly(Client& client) {
+    client.send("Host: x\r\n\r\n");
+    EXPECT_TRUE(starts(client.read_answer(), "HTTP/1.1 200 "));
+  }
+};
+
+TEST_F(FullServerTest, gives_the_place_of_the_oldest_idle_connection_to_a_new_one) {
+  auto busy = slow();
+  auto first = idle();
+  auto second = idle();
+  auto late = idle();
+  EXPECT_EQ(first.read_all(), "");
+  expect_served(second);
+  expect_served(late);
+  expect_served_slowly(busy);
+}
+
+TEST_F(FullServerTest, does_not_take_a_new_connection_that_has_asked_nothing_yet_for_an_idle_one) {
+  auto busy = slow();
+  auto second = slow();
+  auto silent = connect();
+  context.poll();
+  auto late = idle();
+  EXPECT_EQ(busy.read_all(), "");
+  expect_served(silent);
+  expect_served(late);
+}
+
+TEST_F(FullServerTest, gives_the_place_of_the_oldest_connection_to_a_new_one_if_none_is_idle) {
+  auto first = slow();
+  auto second = slow();
+  auto third = slow();
+  auto late = idle();
+  EXPECT_EQ(first.read_all(), "");
+  expect_served_slowly(second);
+  expect_served_slowly(third);
+  expect_served(late);
+}
+
+TEST_F(FullServerTest, has_room_for_a_new_connection_when_one_has_gone) {
+  auto first = idle();
+  auto second = idle();
+  auto third = idle();
+  second.send("GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  second.read_all();
+  { const auto gone = std::move(second); }
   context.poll();  // the server hears of it
+  auto late = idle();
+  expect_served(first);
+  expect_served(third);
+  expect_served(late);
+}
+
+TEST_F(FullServerTest, serves_each_of_many_that_hold_on) {
+  std::vector<Client> clients;
+  for (int i = 0; i < 40; ++i) {
+    clients.push_back(i % 2 == 0 ? slow() : connect());
+    auto client = idle();
+    expect_served(client);
+  }
+}
+
+/// The address of this machine that all sockets at 0.0.0.0 have in common.
+struct ExposedServerTest : ServerTest {
+  static constexpr std::string_view get_page = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+  const Settings with_password{
+      base::Secret("pbkdf2-sha256:1000:0001020304050607:"
+                   "2f5de36c815c21977b24c2f841f63d6a110d5f6ec3250f71f1c3372e0f709f10")};
+
+  void SetUp() override {}
+  void open_to_all(Settings settings) {
+    open("0.0.0.0:0", std::move(settings));
+    at = *base::Endpoint::parse("127.0.0.1:" + std::to_string(at.port));
+  }
+};
+
+TEST_F(ExposedServerTest, lets_nobody_in_without_a_password) {
+  open_to_all({});
+  EXPECT_TRUE(starts(connect().ask(get_page), "HTTP/1.1 401 "));
   EXPECT_TRUE(starts(connect().ask(get_live), "HTTP/1.1 200 "));
+}
+
+TEST_F(ExposedServerTest, lets_nobody_in_after_a_reload_that_takes_the_password_away) {
+  open_to_all(with_password);
+  const auto with_right_password =
+      "GET / HTTP/1.1\r\nHost: x\r\nAuthorization: Basic dTpvcGVuIHNlc2FtZQ==\r\n\r\n";
+  EXPECT_TRUE(starts(connect().ask(with_right_password), "HTTP/1.1 200 "));
+  server->set_settings({});
+  EXPECT_TRUE(starts(connect().ask(get_page), "HTTP/1.1 401 "));
+  EXPECT_TRUE(starts(connect().ask(with_right_password), "HTTP/1.1 401 "));
+  server->set_settings(with_password);
+  EXPECT_TRUE(starts(connect().ask(with_right_password), "HTTP/1.1 200 "));
 }
 
 TEST_F(ServerTest, ends_only_the_connection_that_fails) {
