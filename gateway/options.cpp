@@ -138,19 +138,19 @@ void Options::validate(base::Problems& problems) const {
     problems.warning("smtp.soft_error_limit", "is above hard_error_limit and so has no effect");
   if (smtp.protocol.max_recipients < 100)
     problems.warning("smtp.max_recipients", "RFC 5321 wants at least 100");
-  const auto at_least = [&problems](std::string key, base::Millis value, base::Millis least) {
-    if (value < least)
-      problems.error(std::move(key), "must be at least " + base::TextForm<base::Millis>::print(least));
+  const auto at_least = [&problems](std::string key, base::Millis value, base::Millis limit) {
+    if (value < limit)
+      problems.error(std::move(key), "must be at least " + base::TextForm<base::Millis>::print(limit));
   };
-  constexpr base::Millis second{1000};
-  at_least("smtp.command_timeout", smtp.protocol.command_timeout, second);
-  at_least("smtp.data_timeout", smtp.protocol.data_timeout, second);
-  at_least("smtp.max_session_time", smtp.protocol.max_session_time, second);
-  at_least("relay.before_dot", relay.before_dot, second);
-  at_least("relay.after_dot", relay.after_dot, second);
-  at_least("relay.reply_timeout", relay.reply_timeout, second);
+  constexpr base::Millis least{100};
+  at_least("smtp.command_timeout", smtp.protocol.command_timeout, least);
+  at_least("smtp.data_timeout", smtp.protocol.data_timeout, least);
+  at_least("smtp.max_session_time", smtp.protocol.max_session_time, least);
+  at_least("relay.before_dot", relay.before_dot, least);
+  at_least("relay.after_dot", relay.after_dot, least);
+  at_least("relay.reply_timeout", relay.reply_timeout, least);
   for (const auto& [name, route] : routes)
-    at_least("routes." + name + ".connect_timeout", route.connect_timeout, second);
+    at_least("routes." + name + ".connect_timeout", route.connect_timeout, least);
   for (const auto& [name, route] : routes) {
     if (route.servers.empty()) problems.error("routes." + name + ".servers", "names no server");
   }

@@ -260,6 +260,10 @@ Step ServerSession::run_bdat(const CommandLine& line) {
 /// Finds out whether the chunk that begins here counts.
 void ServerSession::refuse_chunk() {
   auto& refusal = chunk_->refusal;
+  if (refusal) {
+    chunk_->mistake = true;
+    return;
+  }
   if (state_ == State::greeted) refusal = reply(Say::helo_first);
   if (state_ == State::ready && !mail_refusal_) refusal = reply(Say::mail_first);
   if (state_ == State::open && !transaction_->refused && !transaction_->deferred) refusal = no_recipients();

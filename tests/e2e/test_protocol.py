@@ -468,8 +468,14 @@ class Bdat(SinkAndGateway):
     def test_bad_arguments_are_501(self):
         client = self.start()
         client.envelope("a@client.test", "bob@example.org")
-        for arguments in ("", " x", " -1", " 5 FIRST", " LAST", " 99999999999999999999999"):
+        for arguments in ("", " x", " -1", " LAST", " 99999999999999999999999"):
             self.assert_reply(client.ask(f"BDAT{arguments}"), 501, "5.5.4")
+
+    def test_what_a_bdat_with_bad_arguments_announced_is_not_taken_for_commands(self):
+        client = self.start()
+        client.envelope("a@client.test", "bob@example.org")
+        client.send(b"BDAT 6 FIRST\r\nQUIT\r\nNOOP\r\n")
+        self.assertEqual(self.codes(client, 2), [501, 250])
 
     def test_last_is_known_in_any_case(self):
         client = self.start()
