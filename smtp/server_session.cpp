@@ -20,8 +20,7 @@ bool is_clean(std::string_view line) {
 }  // namespace
 
 ServerSession::ServerSession(const Settings& settings, ServerHost& host, ConnectFacts facts)
-    : settings_(settings), host_(host), connect_(std::move(facts)), helo_{connect_, {}, false, false,
-                                                                          {},       {}, 0} {}
+    : settings_(settings), host_(host), connect_(facts), helo_{connect_, {}, false, false, {}, {}, 0} {}
 
 void ServerSession::note_proxy(const base::Endpoint& client, const base::Endpoint& local) {
   connect_.via = connect_.client;
@@ -483,7 +482,7 @@ Step ServerSession::tls_started(std::string_view version, std::string_view ciphe
 
 Step ServerSession::tls_failed(std::string_view why) {
   host_.refused(stage(), reply(Say::tls_failed), why);
-  note_mistake(reply(Say::tls_failed), why);
+  note_mistake(stage(), reply(Say::tls_failed), why);
   state_ = State::closed;
   return {Action::close};
 }
@@ -519,16 +518,16 @@ void ServerSession::say(Reply reply) {
   reply.append_to(output_);
 }
 
-void ServerSession::note_mistake(const Reply& reply, std::string_view subject) {
+void ServerSession::note_mistake(Stage at, const Reply& reply, std::string_view subject) {
   if (totals_.mistakes.size() < SessionTotals::mistakes_kept)
-    totals_.mistakes.push_back({stage(), base::printable(subject, 200), reply});
+    totals_.mistakes.push_back({at, base::printable(subject, 200), reply});
 }
 
 /// Says a 4xx or 5xx that is no mistake in the protocol.
 Step ServerSession::refuse(Reply reply, std::string_view subject) {
   ++(reply.permanent() ? totals_.refused : totals_.deferred);
   host_.refused(stage(), reply, subject);
-  if (!transaction_) note_mistake(reply, subject);
+  if (!transaction_) note_mistake(stage(), reply, subject);
   say(std::move(reply));
   return go_on();
 }
@@ -537,7 +536,7 @@ Step ServerSession::refuse(Reply reply, std::string_view subject) {
 Step ServerSession::error(Reply reply, std::string_view subject) {
   ++totals_.errors;
   host_.refused(stage(), reply, subject);
-  note_mistake(reply, subject);
+  note_mistake(stage(), reply, subject);
   if (totals_.errors >= settings_.options.hard_error_limit) return close(smtp::reply(Say::too_many_errors));
   say(std::move(reply));
   if (totals_.errors > settings_.options.soft_error_limit)
@@ -547,8 +546,12 @@ Step ServerSession::error(Reply reply, std::string_view subject) {
 
 /// Says it and ends the session.
 Step ServerSession::close(Reply reply) {
+  const auto at = stage();
   end_transaction(reply.permanent() ? Ending::refused : Ending::deferred, reply);
-  refuse(std::move(reply), {});
+  ++(reply.permanent() ? totals_.refused : totals_.deferred);
+  host_.refused(at, reply, {});
+  note_mistake(at, reply, {});
+  say(std::move(reply));
   state_ = State::closed;
   return {Action::close};
 }

@@ -220,7 +220,7 @@ class ServerSession {
   Step command(std::string_view line, bool more);
   std::string recipients_in_words() const;
   void list_recipient(std::string address, const Reply& answer);
-  void note_mistake(const Reply& reply, std::string_view subject);
+  void note_mistake(Stage at, const Reply& reply, std::string_view subject);
   Step run_helo(const CommandLine& line);
   Step run_mail(const CommandLine& line);
   Step run_rcpt(const CommandLine& line);

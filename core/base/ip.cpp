@@ -41,7 +41,7 @@ IpAddress IpAddress::from_v6(const Bytes& bytes) {
 }
 
 std::optional<IpAddress> IpAddress::parse(std::string_view text) {
-  if (text.size() >= INET6_ADDRSTRLEN) return std::nullopt;
+  if (text.size() >= INET6_ADDRSTRLEN || text.find('\0') != std::string_view::npos) return std::nullopt;
   const std::string terminated(text);
   std::array<std::uint8_t, 4> v4{};
   if (::inet_pton(AF_INET, terminated.c_str(), v4.data()) == 1) return from_v4(v4);
