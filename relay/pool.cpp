@@ -107,11 +107,11 @@ net::Task<Leased> Pool::wait_in_line(std::shared_ptr<Server> server, net::Deadli
 
 net::Task<Leased> Pool::open_permitted(const Route& route, std::shared_ptr<Server> server,
                                        net::Deadline& deadline) {
-  auto opened = co_await open(route, server, deadline, route.client_tls());
-  const bool retry_plain =
-      !opened && route.options.tls == TlsMode::opportunistic && opened.error().message.starts_with("TLS");
+  bool over_tls = false;
+  auto opened = co_await open(route, server, deadline, route.client_tls(), over_tls);
+  const bool retry_plain = !opened && over_tls && route.options.tls == TlsMode::opportunistic;
   if (retry_plain && deadline.interrupted() == net::Interrupt::none && server->permits.try_take()) {
-    opened = co_await open(route, server, deadline, smtp::ClientTls::none);
+    opened = co_await open(route, server, deadline, smtp::ClientTls::none, over_tls);
   }
   if (opened) {
     server->counters.connections.fetch_add(1, std::memory_order_relaxed);
@@ -124,7 +124,7 @@ net::Task<Leased> Pool::open_permitted(const Route& route, std::shared_ptr<Serve
 }
 
 net::Task<Leased> Pool::open(const Route& route, std::shared_ptr<Server> server, net::Deadline& deadline,
-                             smtp::ClientTls tls) {
+                             smtp::ClientTls tls, bool& over_tls) {
   const auto started = clock_.now();
   net::NearerDeadline limit(deadline, started + route.options.connect_timeout);
   auto connection = std::make_unique<Connection>(server, smtp::ClientSession(hostname_, tls));
@@ -161,6 +161,7 @@ net::Task<Leased> Pool::open(const Route& route, std::shared_ptr<Server> server,
   const bool expired = deadline.interrupted() == net::Interrupt::expired;
   limit.restore(clock_.now());
   if (action == Action::ready) co_return std::move(connection);
+  over_tls = connection->session.asked_for_tls();
   if (!tls_failure.empty()) co_return base::Failure{tls_failure};
   const auto& said = connection->session.failure();
   const std::string why = !said.empty() ? said : expired ? "no answer in time" : "it closed the connection";

@@ -50,9 +50,11 @@ class Pool {
   void keep(std::unique_ptr<Connection> connection, base::Instant until);
   net::Task<base::Result<std::unique_ptr<Connection>>> wait_in_line(std::shared_ptr<Server> server,
                                                                     net::Deadline& deadline);
+  /// `over_tls`, of a failure: it came after STARTTLS was said.
   net::Task<base::Result<std::unique_ptr<Connection>>> open(const Route& route,
                                                             std::shared_ptr<Server> server,
-                                                            net::Deadline& deadline, smtp::ClientTls tls);
+                                                            net::Deadline& deadline, smtp::ClientTls tls,
+                                                            bool& over_tls);
   net::Task<base::Result<std::unique_ptr<Connection>>> open_permitted(const Route& route,
                                                                       std::shared_ptr<Server> server,
                                                                       net::Deadline& deadline);

@@ -182,6 +182,7 @@ ClientSession::Action ClientSession::take_ehlo(const BackendReply& reply) {
   if (!encrypted_ && tls_ != ClientTls::none) {
     if (extensions_.has(Extension::starttls)) {
       output_.append("STARTTLS\r\n");
+      asked_for_tls_ = true;
       state_ = State::starttls;
       return Action::read;
     }

@@ -74,6 +74,8 @@ class ClientSession {
   TransactionReplies& replies() { return replies_; }
   const Extensions& extensions() const { return extensions_; }
   bool encrypted() const { return encrypted_; }
+  /// STARTTLS was said: whatever failed since may be for its sake.
+  bool asked_for_tls() const { return asked_for_tls_; }
   /// Why the connection is of no use; for people.
   const std::string& failure() const { return failure_; }
   /// May it be used for another transaction?
@@ -121,6 +123,7 @@ class ClientSession {
   State state_ = State::closed;
   bool data_sent_ = false;
   bool encrypted_ = false;
+  bool asked_for_tls_ = false;
   bool needs_reset_ = false;
   bool closing_ = false;
 };

@@ -49,7 +49,8 @@ void ServerOptions::visit(base::Visitor& v) {
   v.field({.key = "max_messages", .help = "Messages per connection; the next MAIL gets 421.", .min = 1},
           max_messages);
   v.field({.key = "soft_error_limit",
-           .help = "From this many protocol errors on each further one is answered after error_delay.",
+           .help = "From this many protocol errors on each further one is answered after error_delay. More "
+                   "than 1000 refused recipients since the last delivered message count as errors too.",
            .min = 1},
           soft_error_limit);
   v.field({.key = "hard_error_limit",
