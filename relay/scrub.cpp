@@ -44,6 +44,17 @@ bool is_internal(std::string_view word, std::span<const std::string> names) {
   });
 }
 
+/// Without the incident id of a Gatepost further inside: the sender gets ours, which the log joins to it.
+std::string_view without_incident(std::string_view text) {
+  constexpr std::size_t size = sizeof(" [0123456789]") - 1;
+  if (text.size() < size || text.back() != ']') return text;
+  const auto id = text.substr(text.size() - size);
+  if (!id.starts_with(" [")) return text;
+  const bool is_id = std::all_of(id.begin() + 2, id.end() - 1,
+                                 [](char c) { return base::is_digit(c) || (c >= 'A' && c <= 'Z'); });
+  return is_id ? text.substr(0, text.size() - size) : text;
+}
+
 }  // namespace
 
 std::string scrub(std::string_view text, std::span<const std::string> names) {
@@ -83,7 +94,7 @@ smtp::Reply pass_on(const smtp::BackendReply& reply, std::span<const std::string
   const auto code = static_cast<std::uint16_t>(reply.code == 421 ? 451 : reply.code);
   auto enhanced = reply.enhanced;
   if (!enhanced.present()) enhanced = {static_cast<std::uint8_t>(code / 100), 0, 0};
-  auto said = smtp::reply(text.say, {scrub(reply.text, names)});
+  auto said = smtp::reply(text.say, {scrub(without_incident(reply.text), names)});
   return smtp::Reply(code, enhanced, text.token, said.text());
 }
 

@@ -19,6 +19,7 @@ TEST(Scrub, takes_internal_names_and_addresses_out) {
       {"<user@example.org>: no such user", "<user@example.org>: no such user"},
       {"<user@mbx1.corp.example.org> unknown", "<user@mbx1.corp.example.org> unknown"},
       {"visit https://example.com/help", "visit https://example.com/help"},
+      {"MBX1 is full", "[...] is full"},
       {"two\nlines", "two lines"},
       {"odd \x01\xff", "odd ??"},
       {"version 1.2.3", "version 1.2.3"},
@@ -31,6 +32,9 @@ TEST(PassOn, keeps_the_codes_of_the_backend) {
             "550 5.1.1 the mail server behind this one said: no such user");
   EXPECT_EQ(pass_on({452, {4, 3, 1}, "Insufficient system resources"}, {}).line(),
             "452 4.3.1 the mail server behind this one said: Insufficient system resources");
+  EXPECT_EQ(pass_on({550, {5, 1, 1}, "no [0123456789]"}, {}).text(),
+            "the mail server behind this one said: no")
+      << "the incident id of another Gatepost";
   EXPECT_EQ(pass_on({554, {}, "no"}, {}).line(), "554 5.0.0 the mail server behind this one said: no");
   EXPECT_EQ(pass_on({421, {4, 3, 2}, "bye"}, {}).code(), 451) << "our own connection stays";
 }
