@@ -66,6 +66,8 @@ class Evidence {
   /// Null while the answer is not there.
   const RecipientAnswer* recipient(const mail::Mailbox& mailbox);
   const PastAnswer& past(const smtp::RcptFacts& facts);
+  /// Another RCPT: what was said of the same recipient before is asked anew.
+  void begin_recipient() { past_of_.clear(); }
 
   /// Are there unanswered questions?
   bool pending() const;

@@ -330,7 +330,7 @@ void App::apply(std::shared_ptr<const Snapshot> snapshot) {
 void App::probe_backends() {
   for (const auto& [name, route] : snapshot_->routes) {
     for (const auto& server : route->servers) {
-      if (server->known() && !server->breaker.open()) continue;
+      if (server->answered() && !server->breaker.open()) continue;
       auto& worker = *workers_.front();
       net::asio::post(worker.io(), [&worker, route, server] { worker.probe(route, server); });
     }
@@ -359,7 +359,7 @@ void App::load_capabilities() {
   for (const auto& [name, route] : snapshot_->routes) {
     for (const auto& server : route->servers) {
       if (const auto found = known.find(server->address.to_string()); found != known.end())
-        server->learned(found->second);
+        server->assume(found->second);
     }
   }
 }

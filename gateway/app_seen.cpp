@@ -26,7 +26,7 @@ void App::print_start() {
   for (const auto& [name, route] : snapshot_->routes) {
     for (const auto& server : route->servers) {
       text += fmt::format("  backend      {} {}: {}\n", name, server->address.to_string(),
-                          server->known() ? "answers" : "has not answered yet");
+                          server->answered() ? "answers" : "has not answered yet");
     }
   }
   if (snapshot_->tls) {
@@ -48,7 +48,7 @@ std::vector<std::string> App::warnings() const {
   if (!reload_error_.empty()) found.push_back("the last reload was not taken: " + reload_error_);
   for (const auto& [name, route] : snapshot_->routes) {
     for (const auto& server : route->servers) {
-      if (server->breaker.open() || !server->known()) {
+      if (server->breaker.open() || !server->answered()) {
         const auto why = server->last_failure();
         found.push_back(fmt::format("backend {} cannot be reached{}", server->address.to_string(),
                                     why.empty() ? "" : ": " + why));
@@ -67,6 +67,9 @@ std::vector<std::string> App::warnings() const {
   }
   if (shortages_.load() > 0)
     found.push_back("the system ran out of file descriptors while accepting; raise LimitNOFILE");
+  if (log_->astray())
+    found.push_back("the log file " + snapshot_->config.options.log.path +
+                    " cannot be opened; lines go elsewhere");
   if (log_->dropped() > 0) found.push_back(fmt::format("{} log lines were lost", log_->dropped()));
   return found;
 }
@@ -85,11 +88,10 @@ webui::Status App::status() const {
   for (const auto& [name, route] : snapshot_->routes) {
     for (const auto& server : route->servers) {
       const auto& c = server->counters;
-      s.backends.push_back({name, server->address.to_string(), !server->breaker.open(),
-                            server->known().has_value(), server->permits.used(),
-                            static_cast<int>(route->options.max_connections), c.delivered.load(),
-                            c.refused.load(), c.deferred.load(), c.failures.load(), c.outcome_unknown.load(),
-                            server->last_failure()});
+      s.backends.push_back({name, server->address.to_string(), !server->breaker.open(), server->answered(),
+                            server->permits.used(), static_cast<int>(route->options.max_connections),
+                            c.delivered.load(), c.refused.load(), c.deferred.load(), c.failures.load(),
+                            c.outcome_unknown.load(), server->last_failure()});
     }
   }
   if (snapshot_->tls) {

@@ -1,7 +1,6 @@
 #include "gateway/gateway_desk.hpp"
 
 #include "mail/received.hpp"
-#include "relay/scrub.hpp"
 
 namespace gatepost::gateway {
 namespace {
@@ -48,7 +47,10 @@ std::optional<smtp::Decision> GatewayDesk::consult(smtp::Stage stage, const smtp
       answer = pipeline.helo(session.helo_facts(), evidence_, verdicts_);
       break;
     case smtp::Stage::mail: answer = pipeline.mail(session.mail_facts(), evidence_, verdicts_); break;
-    case smtp::Stage::rcpt: answer = pipeline.rcpt(session.rcpt_facts(), evidence_, verdicts_); break;
+    case smtp::Stage::rcpt:
+      if (!again) evidence_.begin_recipient();
+      answer = pipeline.rcpt(session.rcpt_facts(), evidence_, verdicts_);
+      break;
     case smtp::Stage::data: answer = pipeline.data(session.data_facts(), evidence_, verdicts_); break;
     case smtp::Stage::message: {
       const auto data = session.data_facts();
@@ -83,7 +85,7 @@ checks::PastAnswer GatewayDesk::past(const smtp::RcptFacts& facts) {
   if (recalled.kind == Kind::nothing) return {};
   if (recalled.kind == Kind::not_now) return {checks::PastAnswer::Kind::not_now, 0, {}, {}};
   return {checks::PastAnswer::Kind::refuse, recalled.reply.code, recalled.reply.enhanced,
-          relay::scrub(recalled.reply.text, {})};
+          recalled.reply.text};
 }
 
 std::string GatewayDesk::make_received(const smtp::MailFacts& facts,
@@ -140,7 +142,7 @@ net::Task<smtp::DeliveryAnswer> GatewayDesk::deliver(smtp::ServerSession& sessio
   auto delivery = co_await context_.deliverer.deliver(message, deadline, std::move(client_gone));
   delivery_ = std::make_unique<relay::Delivery>(std::move(delivery));
   context_.learned.apply(sender, keys, delivery_->lessons, context_.clock.now());
-  delivery_time_ = std::chrono::duration_cast<base::Millis>(context_.clock.now() - started);
+  delivery_time_ = std::chrono::duration_cast<std::chrono::microseconds>(context_.clock.now() - started);
   co_return delivery_->answer;
 }
 

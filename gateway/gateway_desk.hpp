@@ -53,7 +53,7 @@ class GatewayDesk final : public Desk, private checks::EvidenceSource {
   const smtp::ServerSession* session_ = nullptr;
   /// What the last delivery came to, for the record of the transaction.
   std::unique_ptr<relay::Delivery> delivery_;
-  base::Millis delivery_time_{};
+  std::chrono::microseconds delivery_time_{};
 };
 
 }  // namespace gatepost::gateway

@@ -173,8 +173,9 @@ net::Task<void> Worker::run_probe(std::shared_ptr<const relay::Route> route,
                                   std::shared_ptr<relay::Server> server) {
   net::Deadline deadline;
   deadline.set(shared_.clock.now() + probe_patience);
+  const relay::Patience patience{shared_.clock, probe_patience};
   probing_.push_back(&deadline);
-  auto leased = co_await pool_.lease(*route, server, deadline, true);
+  auto leased = co_await pool_.lease(*route, server, deadline, true, patience);
   std::erase(probing_, &deadline);
   if (!leased) co_return;
   server->breaker.greeted();

@@ -12,6 +12,8 @@ namespace {
 using Action = smtp::ClientSession::Action;
 
 constexpr std::string_view dot = ".\r\n";
+/// For a connection to one server, where the route has others.
+constexpr base::Millis longest_in_line{2000};
 
 }  // namespace
 
@@ -31,10 +33,12 @@ net::Task<Delivery> Deliverer::deliver(const Message& message, net::Deadline& de
     const auto left = std::chrono::duration_cast<base::Millis>(deadline.when() - now);
     const Patience patience{clock_,
                             others == 0 ? left : std::min(options_.reply_timeout, left / (others + 1))};
+    // Rather another server than a long wait for this one.
+    const Patience in_line{clock_, others == 0 ? left : std::min(patience.silence, longest_in_line)};
     bool fresh = false;
     auto result = Attempt::stale;
     while (result == Attempt::stale) {
-      auto leased = co_await pool_.lease(message.route, server, deadline, fresh);
+      auto leased = co_await pool_.lease(message.route, server, deadline, fresh, in_line);
       if (!leased) {
         delivery.server_reply = leased.error().message;
         result =
@@ -63,6 +67,10 @@ net::Task<Delivery> Deliverer::deliver(const Message& message, net::Deadline& de
         co_return delivery;
       case Attempt::unknown:
         server->counters.outcome_unknown.fetch_add(1, std::memory_order_relaxed);
+        if (deadline.interrupted() != net::Interrupt::hung_up) {
+          server->note_failure(server->address.to_string() + ": no answer to the message");
+          server->breaker.failed(clock_.now());
+        }
         delivery.outcome_unknown = true;
         fail(delivery,
              deadline.interrupted() == net::Interrupt::hung_up ? smtp::Ending::vanished
@@ -144,7 +152,9 @@ Deliverer::Attempt Deliverer::lost(Connection& connection, Delivery& delivery, s
 void Deliverer::conclude(const Message& message, Connection& connection, Delivery& delivery) {
   auto result = outcome(message.envelope, connection.session.replies(), message.suspects);
   auto& counters = connection.server->counters;
+  const std::array<std::string, 2> names{connection.session.server_name(), connection.server->address.host};
   delivery.lessons = std::move(result.lessons);
+  for (auto& lesson : delivery.lessons) lesson.reply.text = scrub(lesson.reply.text, names);
   delivery.server_reply = result.reply.line();
   using Verdict = Outcome::Verdict;
   if (result.verdict == Verdict::delivered) {
@@ -164,7 +174,6 @@ void Deliverer::conclude(const Message& message, Connection& connection, Deliver
          result.verdict == Verdict::split ? smtp::Say::split_recipients : smtp::Say::suspects_noted);
     return;
   }
-  const std::array<std::string, 2> names{connection.session.server_name(), connection.server->address.host};
   delivery.answer = {result.reply.permanent() ? smtp::Ending::refused : smtp::Ending::deferred,
                      pass_on(result.reply, names)};
 }

@@ -59,14 +59,14 @@ void Pool::keep(std::unique_ptr<Connection> connection, base::Instant until) {
 }
 
 net::Task<Leased> Pool::lease(const Route& route, std::shared_ptr<Server> server, net::Deadline& deadline,
-                              bool fresh) {
+                              bool fresh, Patience in_line) {
   while (true) {
     if (!fresh) {
       if (auto idle = take_idle(*server)) co_return std::move(idle);
     }
     if (server->permits.try_take()) break;
     if (fresh && take_idle(*server)) continue;  // makes room for a new one
-    auto waited = co_await wait_in_line(server, deadline);
+    auto waited = co_await wait_in_line(server, deadline, in_line);
     if (!waited) co_return waited.error();
     if (*waited) co_return std::move(*waited);
   }
@@ -74,7 +74,8 @@ net::Task<Leased> Pool::lease(const Route& route, std::shared_ptr<Server> server
 }
 
 /// A connection that somebody has done with, or null: there may be a permit.
-net::Task<Leased> Pool::wait_in_line(std::shared_ptr<Server> server, net::Deadline& deadline) {
+net::Task<Leased> Pool::wait_in_line(std::shared_ptr<Server> server, net::Deadline& deadline,
+                                     Patience patience) {
   using Handed = net::OneShot<std::unique_ptr<Connection>>;
   auto handed = std::make_shared<Handed>(context_.get_executor());
   const auto ticket =
@@ -100,8 +101,13 @@ net::Task<Leased> Pool::wait_in_line(std::shared_ptr<Server> server, net::Deadli
       });
   const Place place{server->permits, ticket};
   ask_others(server);
+  net::NearerDeadline limit(deadline, patience.clock.now() + patience.silence);
   const bool got = co_await handed->wait(deadline);
-  if (!got && !handed->ready()) co_return interrupted(*server, deadline);
+  limit.restore(patience.clock.now());
+  if (!got && !handed->ready()) {
+    if (deadline.interrupted() != net::Interrupt::none) co_return interrupted(*server, deadline);
+    co_return base::Failure{server->address.to_string() + ": all connections are in use"};
+  }
   co_return std::move(handed->get());
 }
 

@@ -24,9 +24,11 @@ class Pool {
 
   /// An idle connection, or a new one that has said EHLO. Fails with a sentence; an interruption of
   /// `deadline` is one of the ways to fail. `fresh`: idle ones will not do.
+  /// `in_line`: how long to wait where all connections are in use.
   net::Task<base::Result<std::unique_ptr<Connection>>> lease(const Route& route,
                                                              std::shared_ptr<Server> server,
-                                                             net::Deadline& deadline, bool fresh);
+                                                             net::Deadline& deadline, bool fresh,
+                                                             Patience in_line);
   /// Back after a transaction. Closes it instead if it should not be used again.
   void give_back(std::unique_ptr<Connection> connection, const Route& route);
 
@@ -49,7 +51,8 @@ class Pool {
   std::unique_ptr<Connection> take_idle(const Server& server);
   void keep(std::unique_ptr<Connection> connection, base::Instant until);
   net::Task<base::Result<std::unique_ptr<Connection>>> wait_in_line(std::shared_ptr<Server> server,
-                                                                    net::Deadline& deadline);
+                                                                    net::Deadline& deadline,
+                                                                    Patience patience);
   /// `over_tls`, of a failure: it came after STARTTLS was said.
   net::Task<base::Result<std::unique_ptr<Connection>>> open(const Route& route,
                                                             std::shared_ptr<Server> server,

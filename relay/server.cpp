@@ -88,6 +88,11 @@ std::unique_ptr<Connection> Permits::hand_over(std::unique_ptr<Connection> conne
 }
 
 void Server::learned(const smtp::Extensions& extensions) {
+  assume(extensions);
+  answered_.store(true, std::memory_order_relaxed);
+}
+
+void Server::assume(const smtp::Extensions& extensions) {
   const std::lock_guard lock(mutex_);
   known_ = extensions;
 }

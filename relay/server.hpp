@@ -105,8 +105,11 @@ class Server {
   };
   Counters counters;
 
-  /// What its EHLO said last.
+  /// What its EHLO said, just now or (assume) before the program was started.
   void learned(const smtp::Extensions& extensions);
+  void assume(const smtp::Extensions& extensions);
+  /// It has answered since the start.
+  bool answered() const { return answered_.load(std::memory_order_relaxed); }
   std::optional<smtp::Extensions> known() const;
 
   void note_failure(std::string why);
@@ -114,6 +117,7 @@ class Server {
 
  private:
   mutable std::mutex mutex_;
+  std::atomic<bool> answered_{false};
   std::optional<smtp::Extensions> known_;
   std::string last_failure_;
 };

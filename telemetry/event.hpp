@@ -38,8 +38,8 @@ struct TransactionEnded {
   bool outcome_unknown = false;
   bool server_tls = false;
   bool spilled = false;
-  base::Millis duration{};  ///< since MAIL
-  base::Millis delivery{};  ///< since the message was complete
+  base::Millis duration{};               ///< since MAIL
+  std::chrono::microseconds delivery{};  ///< since the message was complete
 };
 
 /// Why a session ended.

@@ -51,6 +51,7 @@ LogBuffer& Log::make_buffer() {
 void Log::open() {
   if (!path_.empty() && path_ != "-") {
     const int opened = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+    astray_ = opened < 0;
     if (opened >= 0) {
       const int old = descriptor_.exchange(opened);
       if (old > 2) ::close(old);

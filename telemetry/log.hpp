@@ -61,6 +61,8 @@ class Log {
   /// only.
   void stop();
   std::uint64_t dropped() const;
+  /// The file cannot be opened: lines go where they went before, at first to standard output.
+  bool astray() const { return astray_; }
 
  private:
   void run();
@@ -80,6 +82,7 @@ class Log {
   Kind kind_ = Kind::file;  ///< of descriptor_
   std::atomic<bool> stop_{false};
   std::atomic<bool> reopen_{false};
+  std::atomic<bool> astray_{false};
   int waits_ = 0;  ///< in a row for the reader, while stopping
   std::thread thread_;
 };

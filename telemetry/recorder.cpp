@@ -22,7 +22,7 @@ void Recorder::take(const TransactionEnded& event) {
   if (record.flaws.bare_cr + record.flaws.bare_lf > 0) bare_newlines.add();
   if (event.spilled) spilled.add();
   if (event.outcome_unknown) outcome_unknown.add();
-  if (!event.server.empty()) delivery_time.observe(static_cast<double>(event.delivery.count()) / 1000);
+  if (!event.server.empty()) delivery_time.observe(static_cast<double>(event.delivery.count()) / 1e6);
   if (buffer_.append([&](std::string& lines) { append_line(lines, form_, event); })) log_.wake();
 }
 

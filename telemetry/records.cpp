@@ -118,7 +118,8 @@ void append_line(std::string& out, RecordWriter::Form form, const TransactionEnd
   w.flag("outcome_unknown", event.outcome_unknown);
   w.flag("spilled", event.spilled);
   w.field("ms", ms(event.duration));
-  if (!event.server.empty()) w.field("delivery_ms", ms(event.delivery));
+  if (!event.server.empty())
+    w.field("delivery_ms", ms(std::chrono::duration_cast<base::Millis>(event.delivery)));
   write_findings(w, event.findings);
   w.end();
 }

@@ -211,7 +211,7 @@ TEST(DiskSpillStore, writes_and_reads_on_its_own_thread) {
 
 TEST(DiskSpillStore, says_when_there_is_no_room) {
   net::asio::io_context io;
-  auto store = make_disk_spill_store("/nonexistent");
+  auto store = make_disk_spill_store("/dev/null/no");
   std::string text = "x";
   bool called = false;
   store->write(nullptr, {{text.data(), 1}}, 0, io.get_executor(), [&](std::shared_ptr<SpillFile> written) {

@@ -377,6 +377,39 @@ TEST_F(DeliveryTest, skips_a_server_whose_breaker_is_open) {
   EXPECT_EQ(line(deliver()), "250 2.0.0 delivered [ID]");
 }
 
+TEST_F(DeliveryTest, takes_a_server_for_down_that_never_answers_a_message) {
+  first.judge = [](const tests::FakeMessage&) { return stall; };
+  for (int i = 0; i < Breaker::threshold; ++i) {
+    EXPECT_TRUE(deliver().outcome_unknown);
+    pool.close_all();
+  }
+  EXPECT_EQ(line(deliver()), "250 2.0.0 delivered [ID]");
+  EXPECT_EQ(second.delivered.size(), 1U);
+}
+
+TEST_F(DeliveryTest, goes_to_the_next_server_rather_than_wait_long_for_a_connection) {
+  auto& permits = route.servers[0]->permits;
+  permits.set_limit(1);
+  ASSERT_TRUE(permits.try_take());
+  const auto began = clock.now();
+  EXPECT_EQ(line(deliver()), "250 2.0.0 delivered [ID]");
+  EXPECT_LE(clock.now() - began, std::chrono::seconds(3));
+  EXPECT_EQ(second.delivered.size(), 1U);
+  EXPECT_FALSE(permits.anybody_waits());
+  EXPECT_FALSE(route.servers[0]->breaker.open()) << "being busy is no failure";
+}
+
+TEST_F(DeliveryTest, learns_refusals_without_names_from_the_inside) {
+  envelope.recipients.push_back({"other@x", ""});
+  first.banner = "220 mbx7.inside.example ready";
+  first.answer = [](const std::string& command) {
+    return command == "RCPT TO:<r@x>" ? "550 5.1.1 unknown on mbx7.inside.example" : "";
+  };
+  const auto delivery = deliver();
+  ASSERT_FALSE(delivery.lessons.empty());
+  for (const auto& lesson : delivery.lessons) EXPECT_EQ(lesson.reply.text, "unknown on [...]");
+}
+
 TEST_F(DeliveryTest, waits_for_a_connection_when_all_are_in_use) {
   route.servers[0]->permits.set_limit(1);
   Deliverer deliverer(io, pool, spill, clock, options);

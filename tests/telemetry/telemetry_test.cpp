@@ -208,6 +208,11 @@ TEST_F(Recorded, opens_its_log_anew_when_it_was_moved) {
   std::filesystem::remove(path + ".1");
 }
 
+TEST_F(Recorded, says_when_its_file_cannot_be_opened) {
+  EXPECT_FALSE(Log(path).astray());
+  EXPECT_TRUE(Log(path + "/not/there").astray());
+}
+
 TEST_F(Recorded, counts_lines_that_cannot_be_written) {
   Log log("/dev/full");
   Statistics statistics(clock);
