@@ -38,13 +38,15 @@ class FileDirectory final : public Directory {
   static base::Result<std::shared_ptr<const FileDirectory>> load(const std::string& path,
                                                                  std::string separator,
                                                                  std::vector<Mistake>& mistakes);
-  /// From text instead of a file.
+  /// From text instead of a file: UTF-8, or UTF-16 with a byte order mark.
   static std::shared_ptr<const FileDirectory> parse(std::string_view text, std::string separator,
                                                     std::vector<Mistake>& mistakes);
 
   Lookup find(std::string_view key) const override;
   std::size_t size() const override { return addresses_.size(); }
 
+  /// Is any address of `domain` (a key) here? Looks at all of them.
+  bool has_any(std::string_view domain) const;
   /// Addresses that are here and not in `older`.
   std::vector<std::string> added_since(const FileDirectory& older) const;
 

@@ -1,9 +1,51 @@
 
+#include <algorithm>
+
 #include "core/base/file.hpp"
 #include "core/base/text.hpp"
 #include "directory/directory.hpp"
 
 namespace gatepost::directory {
+
+namespace {
+
+/// What PowerShell writes unless told otherwise, as UTF-8. Half a surrogate pair becomes '?'.
+std::string from_utf16(std::string_view text, bool big_endian) {
+  std::string out;
+  const auto unit = [&](std::size_t i) {
+    const auto first = static_cast<unsigned char>(text[i]);
+    const auto second = static_cast<unsigned char>(text[i + 1]);
+    return static_cast<std::uint32_t>(big_endian ? first << 8 | second : second << 8 | first);
+  };
+  for (std::size_t i = 0; i + 1 < text.size(); i += 2) {
+    auto c = unit(i);
+    if (c >= 0xD800 && c < 0xDC00 && i + 3 < text.size()) {
+      c = 0x10000 + ((c - 0xD800) << 10) + (unit(i + 2) - 0xDC00);
+      i += 2;
+    }
+    if (c < 0x80) {
+      out += static_cast<char>(c);
+    } else if (c >= 0xD800 && c < 0xE000) {
+      out += '?';
+    } else {
+      if (c < 0x800) {
+        out += static_cast<char>(0xC0 | c >> 6);
+      } else {
+        if (c < 0x10000) {
+          out += static_cast<char>(0xE0 | c >> 12);
+        } else {
+          out += static_cast<char>(0xF0 | (c >> 18 & 0x07));
+          out += static_cast<char>(0x80 | (c >> 12 & 0x3F));
+        }
+        out += static_cast<char>(0x80 | (c >> 6 & 0x3F));
+      }
+      out += static_cast<char>(0x80 | (c & 0x3F));
+    }
+  }
+  return out;
+}
+
+}  // namespace
 
 base::Result<std::shared_ptr<const FileDirectory>> FileDirectory::load(const std::string& path,
                                                                        std::string separator,
@@ -15,6 +57,9 @@ base::Result<std::shared_ptr<const FileDirectory>> FileDirectory::load(const std
 
 std::shared_ptr<const FileDirectory> FileDirectory::parse(std::string_view text, std::string separator,
                                                           std::vector<Mistake>& mistakes) {
+  const bool little = text.starts_with("\xFF\xFE");
+  if (little || text.starts_with("\xFE\xFF"))
+    return parse(from_utf16(text.substr(2), !little), std::move(separator), mistakes);
   auto directory = std::make_shared<FileDirectory>();
   directory->separator_ = std::move(separator);
   if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);  // Windows editors
@@ -45,6 +90,12 @@ Lookup FileDirectory::find(std::string_view key) const {
       return Lookup::found;
   }
   return Lookup::unknown;
+}
+
+bool FileDirectory::has_any(std::string_view domain) const {
+  const auto end = "@" + std::string(domain);
+  return std::any_of(addresses_.begin(), addresses_.end(),
+                     [&end](const std::string& address) { return address.ends_with(end); });
 }
 
 std::vector<std::string> FileDirectory::added_since(const FileDirectory& older) const {

@@ -7,8 +7,10 @@
 #include <algorithm>
 #include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <system_error>
 
 #include <fmt/format.h>
 
@@ -91,10 +93,14 @@ bool App::open_sockets() {
       return;
     }
     good = false;
-    const auto owner = port_owner(endpoint.port);
+    const bool taken = socket.error().message == std::generic_category().message(EADDRINUSE);
+    const auto owner = taken ? port_owner(endpoint.port) : std::string();
+    const bool forbidden = socket.error().message == std::generic_category().message(EACCES);
     std::fprintf(stderr, "gatepost: cannot listen at %s: %s%s\n", endpoint.to_string().c_str(),
                  socket.error().message.c_str(),
-                 owner.empty() ? "" : (", the port is taken by " + owner).c_str());
+                 !owner.empty() ? (", the port is taken by " + owner).c_str()
+                 : forbidden    ? " (start it as root, or give it CAP_NET_BIND_SERVICE: see docs/systemd.md)"
+                                : "");
   };
   if (smtp_sockets_.empty()) {
     for (const auto& endpoint : options.smtp.listen)
@@ -277,11 +283,12 @@ void App::reload() {
   for (const auto& problem : problems)
     notice(problem.warning ? Level::warning : Level::error, "reload", problem.to_string());
   if (built) {
+    const auto sizes = compare_directories(*built);
     apply(built);
     if (!changed.empty()) notice(Level::warning, "reload", "these take effect at a restart only: " + changed);
     reload_error_.clear();
     reloads_good_.fetch_add(1, std::memory_order_relaxed);
-    notice(Level::info, "reload", "the configuration was read again");
+    notice(Level::info, "reload", "the configuration was read again" + sizes);
   } else {
     reload_error_ = "the configuration has errors; the old one stays";
     for (const auto& problem : problems) {
@@ -303,6 +310,21 @@ std::string App::directory_emptied(const Snapshot& next) const {
     if (directory->size() == 0 && old != snapshot_->directories.end() && old->second->size() > 0) return name;
   }
   return {};
+}
+
+/// "; staff: 6 addresses (206 before)", and a warning of its own where a directory has lost more than half.
+std::string App::compare_directories(const Snapshot& next) {
+  std::string text;
+  for (const auto& [name, directory] : next.directories) {
+    const auto old = snapshot_->directories.find(name);
+    const auto before = old == snapshot_->directories.end() ? 0 : old->second->size();
+    text += fmt::format("; {}: {} addresses ({} before)", name, directory->size(), before);
+    if (directory->size() < before / 2)
+      notice(Level::warning, "reload",
+             fmt::format("directory {} has lost more than half of its addresses: {} of {} are left", name,
+                         directory->size(), before));
+  }
+  return text;
 }
 
 void App::apply(std::shared_ptr<const Snapshot> snapshot) {

@@ -47,6 +47,7 @@ class App final : private webui::Queries {
 
   // Stop
   void begin_drain();
+  std::string compare_directories(const Snapshot& next);
   std::string directory_emptied(const Snapshot& next) const;
   void turn_away(int descriptor);
   std::int64_t most_sessions() const;

@@ -148,6 +148,7 @@ struct SinkArguments {
 int main(int argc, char** argv) {
   CLI::App app("Gatepost: a filtering SMTP proxy in front of an internal mail server");
   app.require_subcommand(1);
+  app.set_version_flag("--version", "gatepost " + version());
   std::string config = default_config;
   std::string url = "http://127.0.0.1:8025/readyz";
   bool reference = false;
@@ -193,7 +194,8 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error);
+    if (argc == 1) std::fputs(app.help().c_str(), stderr);
+    return app.exit(error) == 0 ? 0 : 2;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "gatepost: %s\n", error.what());
     return 1;

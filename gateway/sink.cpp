@@ -1,5 +1,6 @@
 #include "gateway/sink.hpp"
 
+#include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/intrusive/list.hpp>
@@ -98,10 +99,21 @@ class Sink {
     return 0;
   }
 
+  /// What a run before has stored is not overwritten.
+  void continue_numbers() {
+    if (options.store.empty()) return;
+    for (const auto& entry : std::filesystem::directory_iterator(options.store)) {
+      std::uint64_t number = 0;
+      if (entry.path().extension() == ".eml" && base::parse_number(entry.path().stem().string(), number))
+        stored = std::max(stored, static_cast<unsigned>(number));
+    }
+  }
+
   bool prepare() {
     std::error_code error;
     if (!options.store.empty()) std::filesystem::create_directories(options.store, error);
     if (error) return fail("cannot make " + options.store + ": " + error.message());
+    continue_numbers();
     if (options.tls) {
       auto files = net::self_signed(
           options.store.empty() ? std::filesystem::temp_directory_path().string() : options.store,

@@ -23,6 +23,12 @@ void load_directories(const Options& options, Snapshot& snapshot, Config& config
       problems.error(path, loaded.error().message);
       continue;
     }
+    constexpr std::size_t most_shown = 20;
+    const auto more = mistakes.size() > most_shown ? mistakes.size() - most_shown : 0;
+    mistakes.resize(mistakes.size() - more);
+    if (more > 0)
+      problems.error(
+          path, directory.path + " has " + std::to_string(more) + " more lines that are no mail addresses");
     for (const auto& mistake : mistakes) {
       config.problems.push_back({directory.path, mistake.line, 1, mistake.message,
                                  "one address a line; # begins a comment", false});
@@ -96,6 +102,29 @@ void load_tls(const Options& options, Snapshot& snapshot, bool make_certificate,
   snapshot.tls = *loaded;
 }
 
+void warn_of_unreachable(const Options& options, const Snapshot& snapshot, base::Problems& problems) {
+  for (std::size_t i = 0; i < options.domains.size(); ++i) {
+    const auto& domain = options.domains[i];
+    const auto path = "domains[" + std::to_string(i) + "]";
+    if (const auto target = mail::Mailbox::parse(domain.postmaster)) {
+      if (snapshot.domains.find(*target).kind != directory::DomainTable::Answer::Kind::found)
+        problems.warning(path + ".postmaster",
+                         domain.postmaster + " is not known here: mail for postmaster may be refused inside");
+    }
+    for (const auto& name : domain.names) {
+      const auto key = mail::domain_key(name);
+      const bool any =
+          std::any_of(domain.recipients.begin(), domain.recipients.end(), [&](const std::string& from) {
+            const auto known = snapshot.directories.find(from.substr(from.find(':') + 1));
+            return from == "any" || known == snapshot.directories.end() || known->second->size() == 0 ||
+                   known->second->has_any(*key);
+          });
+      if (!any)
+        problems.warning(path + ".names", "no address of " + name + " is known: all its mail is refused");
+    }
+  }
+}
+
 void warn_of_missing_roles(const directory::DomainTable& domains, base::Problems& problems) {
   for (const auto& domain : domains.names()) {
     for (const auto* role : {"postmaster", "abuse"}) {
@@ -136,6 +165,7 @@ std::shared_ptr<const Snapshot> Snapshot::build(Config& config, ServerRegistry& 
   if (!config.has_errors()) {
     base::Problems roles;
     warn_of_missing_roles(snapshot->domains, roles);
+    warn_of_unreachable(options, *snapshot, roles);
     config.add(roles);
   }
   if (config.has_errors()) return nullptr;

@@ -58,6 +58,7 @@ std::string_view without_incident(std::string_view text) {
 }  // namespace
 
 std::string scrub(std::string_view text, std::span<const std::string> names) {
+  text = without_incident(text);
   std::string out;
   while (!text.empty()) {
     std::size_t size = 0;
@@ -94,7 +95,7 @@ smtp::Reply pass_on(const smtp::BackendReply& reply, std::span<const std::string
   const auto code = static_cast<std::uint16_t>(reply.code == 421 ? 451 : reply.code);
   auto enhanced = reply.enhanced;
   if (!enhanced.present()) enhanced = {static_cast<std::uint8_t>(code / 100), 0, 0};
-  auto said = smtp::reply(text.say, {scrub(without_incident(reply.text), names)});
+  auto said = smtp::reply(text.say, {scrub(reply.text, names)});
   return smtp::Reply(code, enhanced, text.token, said.text());
 }
 

@@ -132,5 +132,28 @@ TEST_F(TableTest, says_what_does_not_fit_together) {
                    }));
 }
 
+TEST(FileDirectory, reads_what_powershell_writes) {
+  std::vector<FileDirectory::Mistake> mistakes;
+  const std::string_view text =
+      "anna@example.org\r\nb\xC3\xB6rn@example.org\r\n\xF0\x9F\x93\xAC@example.org\r\n";
+  for (const bool big : {false, true}) {
+    std::u16string units = u"\uFEFFanna@example.org\r\nb\u00F6rn@example.org\r\n\U0001F4EC@example.org\r\n";
+    std::string octets;
+    for (const auto unit : units) {
+      const char high = static_cast<char>(unit >> 8);
+      const char low = static_cast<char>(unit & 0xFF);
+      octets += big ? high : low;
+      octets += big ? low : high;
+    }
+    const auto directory = FileDirectory::parse(octets, "", mistakes);
+    const auto same = FileDirectory::parse(text, "", mistakes);
+    EXPECT_EQ(directory->size(), 3U);
+    EXPECT_TRUE(directory->added_since(*same).empty());
+    EXPECT_TRUE(directory->has_any("example.org"));
+    EXPECT_FALSE(directory->has_any("xample.org"));
+  }
+  EXPECT_TRUE(mistakes.empty());
+}
+
 }  // namespace
 }  // namespace gatepost::directory
