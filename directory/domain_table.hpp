@@ -43,9 +43,10 @@ class DomainTable {
 
   std::vector<std::string> names() const;
   bool empty() const { return domains_.empty(); }
+  /// Whose the recipient's domain is; null if nobody's here.
+  const Domain* domain_of(const mail::Mailbox& recipient) const;
 
  private:
-  const Domain* domain_of(const mail::Mailbox& recipient) const;
   static bool is_postmaster(const mail::Mailbox& recipient);
 
   std::vector<std::shared_ptr<Domain>> list_;

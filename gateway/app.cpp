@@ -245,6 +245,8 @@ void App::on_signal(int signal) {
     case SIGHUP: try { reload();
       } catch (const std::exception& e) {
         reload_error_ = e.what();
+        reloads_bad_.fetch_add(1, std::memory_order_relaxed);
+        notify_manager("READY=1");
         notice(Level::error, "reload", fmt::format("failed, the old configuration stays: {}", e.what()));
       }
       break;
@@ -333,11 +335,13 @@ void App::apply(std::shared_ptr<const Snapshot> snapshot) {
       server->permits.set_limit(static_cast<int>(route->options.max_connections));
   }
   // A recipient that is new in a directory is no longer what backends said of it.
+  std::unordered_set<std::string> added;
   for (const auto& [name, directory] : snapshot->directories) {
     const auto old = snapshot_->directories.find(name);
     if (old == snapshot_->directories.end()) continue;
-    for (const auto& address : directory->added_since(*old->second)) learned_->forget(address);
+    for (auto& address : directory->added_since(*old->second)) added.insert(std::move(address));
   }
+  learned_->forget(added);
   snapshot_ = std::move(snapshot);
   configured_ = clock_.wall();
   for (auto& worker : workers_) {

@@ -107,6 +107,17 @@ std::string GatewayDesk::make_received(const smtp::MailFacts& facts,
        context_.clock.wall()});
 }
 
+/// The way all recipients go. Null if a reload has taken a domain away or given them different ways.
+std::shared_ptr<const relay::Route> GatewayDesk::route_of(std::span<const smtp::Recipient> recipients) const {
+  const directory::Domain* first = nullptr;
+  for (const auto& recipient : recipients) {
+    const auto* domain = context_.live->domains.domain_of(recipient.mailbox);
+    if (domain == nullptr || (first != nullptr && domain->route != first->route)) return nullptr;
+    if (first == nullptr) first = domain;
+  }
+  return context_.live->routes.at(first->route);
+}
+
 net::Task<smtp::DeliveryAnswer> GatewayDesk::deliver(smtp::ServerSession& session, net::Deadline& deadline,
                                                      std::function<bool()> client_gone) {
   const auto started = context_.clock.now();
@@ -132,12 +143,11 @@ net::Task<smtp::DeliveryAnswer> GatewayDesk::deliver(smtp::ServerSession& sessio
     keys.push_back(recipient.mailbox.key());
     if (anything_learned) suspects.push_back(context_.learned.is_suspect(sender, keys.back(), started));
   }
-  const auto domain = live->domains.find(data.recipients.front().mailbox).domain;
-  if (domain == nullptr) {  // a reload took the domain away
+  const auto route = route_of(data.recipients);
+  if (!route) {
     smtp::DeliveryAnswer answer{smtp::Ending::deferred, smtp::reply(smtp::Say::relay_failed)};
     co_return answer;
   }
-  const auto route = live->routes.at(domain->route);
   const relay::Message message{*route, envelope, data.body, received, suspects, facts.helo.connect.id.view()};
   auto delivery = co_await context_.deliverer.deliver(message, deadline, std::move(client_gone));
   delivery_ = std::make_unique<relay::Delivery>(std::move(delivery));

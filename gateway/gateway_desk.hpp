@@ -45,6 +45,7 @@ class GatewayDesk final : public Desk, private checks::EvidenceSource {
                  const std::shared_ptr<checks::Answer<checks::RecipientAnswer>>& answer) override;
   checks::PastAnswer past(const smtp::RcptFacts& facts) override;
 
+  std::shared_ptr<const relay::Route> route_of(std::span<const smtp::Recipient> recipients) const;
   std::string make_received(const smtp::MailFacts& facts, std::span<const smtp::Recipient> recipients) const;
 
   const DeskContext& context_;

@@ -79,7 +79,10 @@ net::Task<void> Session::run() {
           break;
         }
         steps_ = 0;
-        if (!try_flush()) co_await flush(settings_->options.command_timeout);
+        if (const auto until = deadline_.when(); !try_flush()) {
+          co_await flush(settings_->options.command_timeout);
+          deadline_.set(until);
+        }
         if (step_.action == Action::close) break;
         drop_buffer();
         waiting_ = true;

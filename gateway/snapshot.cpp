@@ -197,8 +197,7 @@ smtp::Extensions Snapshot::offer() const {
         if (!known->has(e)) common.remove(e);
       }
       if (known->max_size > 0) {
-        const auto room =
-            known->max_size > 2 * header_reserve ? known->max_size - header_reserve : known->max_size;
+        const auto room = known->max_size - std::min(header_reserve, known->max_size / 8);
         offered.max_size = offered.max_size == 0 ? room : std::min(offered.max_size, room);
       }
       if (known->rcpt_max > 0)

@@ -32,7 +32,9 @@ Capabilities read_capabilities(std::string_view text) {
       const auto name = base::split_off(value, '=');
       std::uint64_t number = 0;
       if (!value.empty() && base::parse_number(value, number)) {
-        if (name == "SIZE") extensions.max_size = number;
+        // Less than RFC 5321 4.5.3.1.7 demands is no server's word: with it nothing would be sent that could
+        // tell.
+        if (name == "SIZE" && number >= 64 << 10) extensions.max_size = number;
         if (name == "RCPTMAX")
           extensions.rcpt_max = static_cast<std::uint32_t>(std::min<std::uint64_t>(number, UINT32_MAX));
         continue;

@@ -121,6 +121,10 @@ net::Task<Deliverer::Attempt> Deliverer::attempt(const Message& message, Connect
     if (deadline.interrupted() == net::Interrupt::expired) lost(connection, delivery, "no answer in time");
     co_return interrupted(deadline);
   }
+  // A goodbye that was on its way when we wrote is no answer either.
+  if (reused && talk == Talk::lost && !dot_sent && replies.mail && !replies.mail->positive() &&
+      replies.rcpts.empty())
+    co_return Attempt::stale;
   // A server that is leaving has decided nothing, unless it is about the message that it has.
   const bool leaving = connection.session.closing() && !replies.dot;
   const auto result = outcome(message.envelope, replies, message.suspects);

@@ -33,8 +33,9 @@ std::optional<Learned::Memory> Learned::look(const std::string& key, base::Insta
     drop(shard, found);
     return std::nullopt;
   }
-  if (renew) {
-    found->second.until = now + pair_life;
+  // Not for bounces, whose sender is everybody.
+  if (renew && !key.starts_with('\0')) {
+    found->second.until = std::min(now + base::Millis(pair_life), found->second.never_beyond);
     shard.order.splice(shard.order.end(), shard.order, found->second.place);
   }
   return found->second;
@@ -50,6 +51,7 @@ void Learned::change(const std::string& key, base::Instant until, Change change)
     count_.fetch_add(1, std::memory_order_relaxed);
     shard.order.push_back(key);
     found = shard.memories.emplace(key, Memory{}).first;
+    found->second.never_beyond = until + longest_renewal;
     found->second.place = std::prev(shard.order.end());
   }
   change(found->second);
@@ -136,13 +138,14 @@ void Learned::apply(const std::string& sender, const std::vector<std::string>& r
   }
 }
 
-void Learned::forget(const std::string& recipient) {
-  const auto suffix = '\0' + recipient;
+void Learned::forget(const std::unordered_set<std::string>& recipients) {
+  if (size() == 0 || recipients.empty()) return;
   for (auto& shard : shards_) {
     const std::lock_guard lock(shard.mutex);
     for (auto it = shard.memories.begin(); it != shard.memories.end();) {
       const auto here = it++;
-      if (here->first == recipient || here->first.ends_with(suffix)) drop(shard, here);
+      const auto& key = here->first;  // of a pair, or of an address
+      if (recipients.count(key.substr(key.find('\0') + 1)) > 0) drop(shard, here);
     }
   }
 }

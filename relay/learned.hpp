@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "core/base/clock.hpp"
@@ -29,6 +30,8 @@ struct Recollection {
 
 class Learned {
  public:
+  /// What is asked for again and again is renewed for so long, then the backend is asked anew.
+  static constexpr std::chrono::hours longest_renewal{24 * 7};
   static constexpr std::chrono::hours pair_life{
       36};  ///< a (sender, recipient)'s refusal, renewed on each hit
   static constexpr std::chrono::hours address_life{1};  ///< an address's, for every sender
@@ -46,7 +49,7 @@ class Learned {
   void apply(const std::string& sender, const std::vector<std::string>& recipients,
              const std::vector<Lesson>& lessons, base::Instant now);
   /// Forgets all about an address, e.g. since a directory knows it again.
-  void forget(const std::string& recipient);
+  void forget(const std::unordered_set<std::string>& recipients);
 
   std::size_t size() const { return count_.load(std::memory_order_relaxed); }
 
@@ -57,6 +60,7 @@ class Learned {
     std::size_t group = 0;   ///< how many suspects may go together; 0: no suspect
     bool step_back = false;  ///< lets others go first at the next try
     base::Instant until{};
+    base::Instant never_beyond{};  ///< however often it is renewed
     std::list<std::string>::iterator place;
   };
   /// The oldest memories go first when a shard is full.

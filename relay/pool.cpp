@@ -43,14 +43,18 @@ Pool::Pool(net::asio::io_context& context, net::Connector& connector, const base
     : context_(context), connector_(connector), clock_(clock), hostname_(std::move(hostname)) {}
 
 std::unique_ptr<Connection> Pool::take_idle(const Server& server) {
-  // The one used last is the least likely to have been closed by the server.
-  const auto found = std::find_if(idle_.rbegin(), idle_.rend(),
-                                  [&](const Idle& idle) { return idle.connection->server.get() == &server; });
-  if (found == idle_.rend()) return nullptr;
-  auto connection = std::move(found->connection);
-  idle_.erase(std::next(found).base());
-  has_idle_.store(!idle_.empty(), std::memory_order_relaxed);
-  return connection;
+  while (true) {
+    // The one used last is the least likely to have been closed by the server.
+    const auto found = std::find_if(idle_.rbegin(), idle_.rend(), [&](const Idle& idle) {
+      return idle.connection->server.get() == &server;
+    });
+    if (found == idle_.rend()) return nullptr;
+    auto connection = std::move(found->connection);
+    idle_.erase(std::next(found).base());
+    has_idle_.store(!idle_.empty(), std::memory_order_relaxed);
+    // What a server says when it has waited for too long is no answer to the next message.
+    if (connection->stream->quiet()) return connection;
+  }
 }
 
 void Pool::keep(std::unique_ptr<Connection> connection, base::Instant until) {
@@ -101,6 +105,8 @@ net::Task<Leased> Pool::wait_in_line(std::shared_ptr<Server> server, net::Deadli
       });
   const Place place{server->permits, ticket};
   ask_others(server);
+  // A permit that came back just before we stood in line wakes nobody.
+  if (server->permits.try_take()) server->permits.give();
   net::NearerDeadline limit(deadline, patience.clock.now() + patience.silence);
   const bool got = co_await handed->wait(deadline);
   limit.restore(patience.clock.now());

@@ -62,6 +62,9 @@ class Stream : private Waiter {
   /// Looks without reading, as of the last time the thread asked the system what has happened. With
   /// Presence::leaving, as much of the unread bytes as fits is copied to `unread` and `unread` shrunk to it.
   virtual Presence presence(std::span<char>& unread) = 0;
+  /// Nothing has come that was not asked for, nor the end: fit to be used after an idle time. As of the last
+  /// time the thread asked the system what has happened.
+  virtual bool quiet() = 0;
   /// Ends our side; the peer may still send.
   virtual void shutdown_send() = 0;
   /// To move the connection to another thread: detach() on the old one, attach() on the new one. Nothing may

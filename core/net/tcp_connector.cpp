@@ -32,9 +32,15 @@ class TcpConnector final : public Connector {
     }
     if (!addresses) co_return addresses.error();
     base::Failure last{"no address for " + host};
+    auto left = static_cast<int>(addresses->size());
     for (const auto& address : *addresses) {
       const base::Endpoint endpoint{address, port};
+      // The time must do for all of them.
+      const auto now = std::chrono::steady_clock::now();
+      NearerDeadline limit(deadline, left > 1 ? now + (deadline.when() - now) / left : deadline.when());
+      --left;
       auto stream = co_await connect_to(endpoint, deadline);
+      limit.restore(std::chrono::steady_clock::now());
       if (stream || deadline.interrupted() != Interrupt::none) co_return stream;
       last = stream.error();
     }

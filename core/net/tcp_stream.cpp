@@ -81,6 +81,12 @@ Presence TcpStream::presence(std::span<char>& unread) {
   return Presence::leaving;
 }
 
+bool TcpStream::quiet() {
+  if (!unnoticed()) return true;
+  char octet = 0;
+  return ::recv(descriptor_, &octet, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && would_block();
+}
+
 void TcpStream::shutdown_send() {
   ::shutdown(descriptor_, SHUT_WR);
 }

@@ -15,6 +15,7 @@ class TcpStream : public Stream, private Watched {
   IoResult read(std::span<char> into) override;
   IoResult write(std::span<const iovec> parts, bool last) override;
   Presence presence(std::span<char>& unread) override;
+  bool quiet() override;
   void shutdown_send() override;
   void detach() override;
   void attach(asio::io_context& context) override;

@@ -123,6 +123,16 @@ Presence TlsStream::presence(std::span<char>& unread) {
   return Presence::leaving;
 }
 
+bool TlsStream::quiet() {
+  if (broken_) return false;
+  if (!unnoticed() && SSL_pending(ssl_.get()) == 0) return true;
+  char octet = 0;
+  ERR_clear_error();
+  const auto got = SSL_peek(ssl_.get(), &octet, 1);
+  // Session tickets come unasked, too; they are read by this.
+  return got <= 0 && outcome(got).status == IoStatus::want_read;
+}
+
 void TlsStream::shutdown_send() {
   ERR_clear_error();
   if (!broken_ && SSL_is_init_finished(ssl_.get()) == 1) SSL_shutdown(ssl_.get());

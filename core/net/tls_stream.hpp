@@ -15,6 +15,7 @@ class TlsStream final : public TcpStream {
   IoResult write(std::span<const iovec> parts, bool last) override;
   IoResult handshake() override;
   Presence presence(std::span<char>& unread) override;
+  bool quiet() override;
   void shutdown_send() override;
   const TlsInfo* tls() const override { return &info_; }
 

@@ -140,6 +140,12 @@ TEST_F(TlsTest, notices_that_the_peer_has_said_goodbye) {
   get(*ends.client);
   get(*ends.server);
   EXPECT_EQ(ends.server->presence(unread), Presence::here);
+  EXPECT_TRUE(ends.client->quiet()) << "session tickets are nothing";
+  put(*ends.server, "554 going down");
+  io.poll();
+  EXPECT_FALSE(ends.client->quiet());
+  get(*ends.client);
+  EXPECT_TRUE(ends.client->quiet());
   ends.client->shutdown_send();
   io.poll();
   EXPECT_EQ(ends.server->presence(unread), Presence::gone);

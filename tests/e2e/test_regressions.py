@@ -758,5 +758,56 @@ class Records(SiteTest):
                 self.assertEqual(self.reasons(answer.incident), ["protocol.proxy_missing"])
 
 
+class MovedRoutes(SiteTest):
+    """A reload within a transaction must not send anybody's mail the way of somebody else's."""
+
+    def domains(self, *routes):
+        return [{"names": [f"example.{top}"], "recipients": ["any"], "route": route} for top, route in zip(("org", "net"), routes)]
+
+    def test_recipients_that_no_longer_go_the_same_way_are_deferred(self):
+        sink, other = self.site.sink("--quiet"), self.site.sink("--quiet")
+        gateway = self.site.gateway(sink, config={"domains": self.domains("inside", "inside"), "routes": {"other": {"servers": [other.address], "tls": "none"}}})
+        gateway.wait_for_event("start")
+        client = gateway.client().start()
+        self.assertEqual([a.code for a in client.envelope("a@client.test", "bob@example.org", "carol@example.net")], [250, 250, 250])
+        gateway.change({"domains": self.domains("inside", "other")})
+        gateway.reload()
+        client.ask("DATA")
+        client.send(message() + b".\r\n")
+        self.assert_reply(client.reply(), 451)
+        self.assertEqual(client.deliver(message(), recipients=("carol@example.net",)).code, 250)
+        self.assertEqual((len(sink.messages()), len(other.messages())), (0, 1))
+
+    def test_a_domain_that_is_no_longer_ours_is_deferred(self):
+        sink = self.site.sink("--quiet")
+        gateway = self.site.gateway(sink, config={"domains": self.domains("inside", "inside")})
+        gateway.wait_for_event("start")
+        client = gateway.client().start()
+        client.envelope("a@client.test", "carol@example.net", "bob@example.org")
+        gateway.change({"domains": self.domains("inside", "inside")[1:]})
+        gateway.reload()
+        client.ask("DATA")
+        client.send(message() + b".\r\n")
+        self.assert_reply(client.reply(), 451)
+        self.assertEqual(sink.messages(), [])
+
+
+class IdleConnections(SiteTest):
+    """What a backend says to an idle connection before it closes it is no answer to the next message."""
+
+    def test_exchanges_farewell(self):
+        for farewell in ("451 4.7.0 Timeout waiting for client input", "554 5.3.2 going down", "421 4.4.1 Connection timed out"):
+            with self.subTest(farewell):
+                backend = self.site.backend()
+                gateway = self.site.gateway(backend)
+                client = gateway.client().start()
+                self.assertEqual(client.deliver(message()).code, 250)
+                for connection in backend.connections:
+                    connection.socket.sendall(farewell.encode() + b"\r\n")
+                    connection.socket.shutdown(socket.SHUT_RDWR)
+                self.assertEqual(client.deliver(message()).code, 250)
+                self.assertEqual(len(backend.delivered), 2)
+
+
 if __name__ == "__main__":
     unittest.main()

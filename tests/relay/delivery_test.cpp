@@ -156,6 +156,31 @@ const Trouble troubles[] = {
     {"takes DATA for a NOOP", at("DATA", "250 ok")},
 };
 
+TEST_F(DeliveryTest, takes_no_goodbye_for_an_answer) {
+  const char* goodbyes[] = {"554 5.3.2 going down\r\n", "451 4.7.0 Timeout waiting for client input\r\n",
+                            "421 4.4.1 Connection timed out\r\n", "250 ok\r\n"};
+  std::size_t delivered = 0;
+  for (const auto* goodbye : goodbyes) {
+    deliver();
+    first.peers.back()->send(goodbye);
+    first.peers.back()->end();
+    EXPECT_EQ(line(deliver()), "250 2.0.0 delivered [ID]") << goodbye;
+    delivered += 2;
+    EXPECT_EQ(first.delivered.size(), delivered) << goodbye;
+  }
+  // One that was on its way when we wrote.
+  bool said = false;
+  first.answer = [this, &said](const std::string& command) -> std::string {
+    if (said || !command.starts_with("MAIL")) return "";
+    said = true;
+    first.peers.back()->send("554 5.3.2 going down\r\n");
+    return hang_up;
+  };
+  EXPECT_EQ(line(deliver()), "250 2.0.0 delivered [ID]");
+  EXPECT_TRUE(said);
+  EXPECT_EQ(second.connections, 0U);
+}
+
 TEST_F(DeliveryTest, tries_the_next_server_at_any_trouble_before_the_dot) {
   for (const auto& trouble : troubles) {
     first = FakeBackend();

@@ -66,7 +66,7 @@ TEST_F(LearnedTest, forgets_after_a_success_or_when_told) {
   EXPECT_EQ(learned.size(), 0U);
   teach(Lesson::Kind::refused);
   teach(Lesson::Kind::refused_address);
-  learned.forget("r@x");
+  learned.forget({"r@x"});
   EXPECT_EQ(recall(), Kind::nothing);
   EXPECT_EQ(learned.size(), 0U);
 }

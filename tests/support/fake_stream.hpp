@@ -46,6 +46,7 @@ class FakeStream final : public net::Stream {
   net::IoResult read(std::span<char> into) override;
   net::IoResult write(std::span<const iovec> parts, bool last) override;
   net::Presence presence(std::span<char>& unread) override;
+  bool quiet() override { return !peer_->reset && !peer_->ended && peer_->to_stream.empty(); }
   void shutdown_send() override { peer_->shut_down = true; }
   void detach() override {}
   void attach(net::asio::io_context& context) override { context_ = &context; }
