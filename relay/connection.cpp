@@ -16,6 +16,10 @@ net::IoStatus read_once(Connection& connection, smtp::ClientSession::Action& act
 }  // namespace
 
 net::Task<Talk> wait_for(Connection& connection, net::Want want, net::Deadline& deadline, Patience patience) {
+  if (!patience.limited()) {
+    const bool done = co_await connection.stream->wait(want, deadline);
+    co_return done ? Talk::answered : Talk::interrupted;
+  }
   net::NearerDeadline limit(deadline, patience.clock.now() + patience.silence);
   const bool ready = co_await connection.stream->wait(want, deadline);
   limit.restore(patience.clock.now());
@@ -49,8 +53,13 @@ net::Task<Talk> converse(Connection& connection, smtp::ClientSession::Action& ac
       if (status != net::IoStatus::want_read && status != net::IoStatus::want_write) co_return Talk::lost;
       if (status == net::IoStatus::want_write) want = net::Want::write;
     }
-    const auto waited = co_await wait_for(connection, want, deadline, patience);
-    if (waited != Talk::answered) co_return waited;
+    if (patience.limited()) {
+      const auto waited = co_await wait_for(connection, want, deadline, patience);
+      if (waited != Talk::answered) co_return waited;
+    } else {  // without another frame: most routes have one server
+      const bool ready = co_await connection.stream->wait(want, deadline);
+      if (!ready) co_return Talk::interrupted;
+    }
     expect_at_once = true;
   }
   co_return Talk::answered;

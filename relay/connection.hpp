@@ -35,8 +35,10 @@ enum class Talk {
 
 /// How long a server may be silent within a conversation, besides the deadline of the whole.
 struct Patience {
+  static constexpr base::Millis as_the_deadline = base::Millis::max();
   const base::Clock& clock;
-  base::Millis silence;
+  base::Millis silence = as_the_deadline;
+  bool limited() const { return silence != as_the_deadline; }
 };
 
 /// Waits until the stream is ready.

@@ -31,10 +31,11 @@ net::Task<Delivery> Deliverer::deliver(const Message& message, net::Deadline& de
                                       [now](const auto& other) { return other->breaker.would_allow(now); });
     // What is left of the budget must do for all.
     const auto left = std::chrono::duration_cast<base::Millis>(deadline.when() - now);
-    const Patience patience{clock_,
-                            others == 0 ? left : std::min(options_.reply_timeout, left / (others + 1))};
+    const Patience patience{clock_, others == 0 ? Patience::as_the_deadline
+                                                : std::min(options_.reply_timeout, left / (others + 1))};
     // Rather another server than a long wait for this one.
-    const Patience in_line{clock_, others == 0 ? left : std::min(patience.silence, longest_in_line)};
+    const Patience in_line{
+        clock_, std::min(patience.silence, others == 0 ? Patience::as_the_deadline : longest_in_line)};
     bool fresh = false;
     auto result = Attempt::stale;
     while (result == Attempt::stale) {
@@ -105,7 +106,7 @@ net::Task<Deliverer::Attempt> Deliverer::attempt(const Message& message, Connect
       delivery.dot_sent = clock_.now();
       deadline.set(delivery.dot_sent + options_.after_dot);
       action = connection.session.body_sent();
-      const Patience as_told{clock_, options_.after_dot};
+      const Patience as_told{clock_};
       if (sent == Sent::whole) talk = co_await converse(connection, action, deadline, as_told);
       if (talk != Talk::answered || action != Action::done) co_return Attempt::unknown;
     } else {
@@ -127,7 +128,7 @@ net::Task<Deliverer::Attempt> Deliverer::attempt(const Message& message, Connect
     co_return Attempt::stale;
   // A server that is leaving has decided nothing, unless it is about the message that it has.
   const bool leaving = connection.session.closing() && !replies.dot;
-  const auto result = outcome(message.envelope, replies, message.suspects);
+  auto result = outcome(message.envelope, replies, message.suspects);
   // It said something about the message that is no answer.
   if (result.verdict == Outcome::Verdict::none && dot_sent) co_return Attempt::unknown;
   if (result.verdict == Outcome::Verdict::none || leaving) {
@@ -139,7 +140,7 @@ net::Task<Deliverer::Attempt> Deliverer::attempt(const Message& message, Connect
                    : said.empty()          ? "it closed the connection"
                                            : said);
   }
-  conclude(message, connection, delivery);
+  conclude(message, std::move(result), connection, delivery);
   co_return Attempt::answered;
 }
 
@@ -153,12 +154,9 @@ Deliverer::Attempt Deliverer::lost(Connection& connection, Delivery& delivery, s
 }
 
 /// Turns the transcript into the sender's answer.
-void Deliverer::conclude(const Message& message, Connection& connection, Delivery& delivery) {
-  auto result = outcome(message.envelope, connection.session.replies(), message.suspects);
+void Deliverer::conclude(const Message& message, Outcome result, Connection& connection, Delivery& delivery) {
   auto& counters = connection.server->counters;
-  const std::array<std::string, 2> names{connection.session.server_name(), connection.server->address.host};
   delivery.lessons = std::move(result.lessons);
-  for (auto& lesson : delivery.lessons) lesson.reply.text = scrub(lesson.reply.text, names);
   delivery.server_reply = result.reply.line();
   using Verdict = Outcome::Verdict;
   if (result.verdict == Verdict::delivered) {
@@ -166,6 +164,8 @@ void Deliverer::conclude(const Message& message, Connection& connection, Deliver
     delivery.answer = {smtp::Ending::delivered, smtp::reply(smtp::Say::delivered, {message.incident})};
     return;
   }
+  const std::array<std::string, 2> names{connection.session.server_name(), connection.server->address.host};
+  for (auto& lesson : delivery.lessons) lesson.reply.text = scrub(lesson.reply.text, names);
   if (result.verdict == Verdict::passed_on && result.reply.permanent()) {
     ++connection.refusals;
     counters.refused.fetch_add(1, std::memory_order_relaxed);

@@ -67,7 +67,7 @@ class Deliverer {
   net::Task<bool> load(const state::Body& body, state::BodyCursor& cursor);
   static Attempt interrupted(const net::Deadline& deadline);
   Attempt lost(Connection& connection, Delivery& delivery, std::string why);
-  void conclude(const Message& message, Connection& connection, Delivery& delivery);
+  void conclude(const Message& message, Outcome result, Connection& connection, Delivery& delivery);
   static void fail(Delivery& delivery, smtp::Ending ending, smtp::Say why, std::string_view argument = {});
 
   net::asio::io_context& context_;

@@ -107,7 +107,8 @@ net::Task<Leased> Pool::wait_in_line(std::shared_ptr<Server> server, net::Deadli
   ask_others(server);
   // A permit that came back just before we stood in line wakes nobody.
   if (server->permits.try_take()) server->permits.give();
-  net::NearerDeadline limit(deadline, patience.clock.now() + patience.silence);
+  net::NearerDeadline limit(deadline,
+                            patience.limited() ? patience.clock.now() + patience.silence : deadline.when());
   const bool got = co_await handed->wait(deadline);
   limit.restore(patience.clock.now());
   if (!got && !handed->ready()) {
