@@ -39,6 +39,20 @@ void load_directories(const Options& options, Snapshot& snapshot, Config& config
   }
 }
 
+/// A server has one set of connections, whichever routes name it.
+void warn_of_different_limits(const Options& options, base::Problems& problems) {
+  std::map<relay::HostPort, std::int64_t> limits;
+  for (const auto& [name, route] : options.routes) {
+    for (const auto& server : route.servers) {
+      const auto first = limits.emplace(server, route.max_connections).first;
+      if (first->second != route.max_connections)
+        problems.warning(
+            "routes." + name + ".max_connections",
+            server.to_string() + " stands in another route with another limit; the last one by name counts");
+    }
+  }
+}
+
 void build_routes(const Options& options, ServerRegistry& servers, Snapshot& snapshot,
                   base::Problems& problems) {
   for (const auto& [name, from] : options.routes) {
@@ -155,6 +169,7 @@ std::shared_ptr<const Snapshot> Snapshot::build(Config& config, ServerRegistry& 
   base::Problems problems;
   load_directories(options, *snapshot, config, problems);
   build_routes(options, servers, *snapshot, problems);
+  warn_of_different_limits(options, problems);
   load_tls(options, *snapshot, make_certificate, problems);
   directory::DomainTable::Directories directories(snapshot->directories.begin(), snapshot->directories.end());
   std::vector<std::string_view> routes;

@@ -93,6 +93,7 @@ Say take_mail_parameter(MailParameters& p, const Extensions& offered, std::strin
 }
 
 bool is_notify(std::string_view value) {
+  if (value.empty() || value.ends_with(',')) return false;
   if (base::iequals(value, "NEVER")) return true;
   while (!value.empty()) {
     const auto word = base::split_off(value, ',');

@@ -89,6 +89,8 @@ TEST(RcptCommand, takes_and_refuses) {
   EXPECT_EQ(rcpt_answer("TO:<a@b.example> NOTIFY=NEVER", none), "555 5.5.4");
   EXPECT_EQ(rcpt_answer("TO:<a@b.example> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;a@b.example", all), "ok");
   EXPECT_EQ(rcpt_answer("TO:<a@b.example> NOTIFY=NEVER,DELAY", all), "501 5.5.4");
+  EXPECT_EQ(rcpt_answer("TO:<a@b.example> NOTIFY=SUCCESS,", all), "501 5.5.4");
+  EXPECT_EQ(rcpt_answer("TO:<a@b.example> NOTIFY=DELAY NOTIFY=DELAY", all), "501 5.5.4");
   EXPECT_EQ(rcpt_answer("TO:<a@b.example> ORCPT=a@b", all), "501 5.5.4");
   EXPECT_EQ(rcpt_answer("TO:<henry\xE2\x85\xA3@b.example>", all), "553 5.6.7");
   EXPECT_EQ(rcpt_answer("TO:<henry\xE2\x85\xA3@b.example>", all, true), "ok");
