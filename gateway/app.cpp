@@ -16,7 +16,6 @@
 
 #include "core/base/file.hpp"
 #include "gateway/process.hpp"
-#include "gateway/version.hpp"
 #include "relay/capabilities.hpp"
 #include "telemetry/records.hpp"
 
@@ -242,14 +241,7 @@ void App::on_signal(int signal) {
   switch (signal) {
     case SIGTERM:
     case SIGINT: stopping_ ? stop_now() : begin_drain(); break;
-    case SIGHUP: try { reload();
-      } catch (const std::exception& e) {
-        reload_error_ = e.what();
-        reloads_bad_.fetch_add(1, std::memory_order_relaxed);
-        notify_manager("READY=1");
-        notice(Level::error, "reload", fmt::format("failed, the old configuration stays: {}", e.what()));
-      }
-      break;
+    case SIGHUP: reload(); break;
     case SIGUSR1: log_->reopen(); break;
     default: break;
   }
@@ -262,14 +254,35 @@ void App::notice(Level level, std::string_view topic, const std::string& text) {
   admin_recorder_->record(telemetry::Notice{clock_.wall(), level, topic, text});
 }
 
+/// Whatever goes wrong, the old configuration stays and mail goes on.
 void App::reload() {
   notify_manager("RELOADING=1");
-  auto config = read_config(config_path_);
-  std::string changed;
-  for (const auto& line : fixed_options(config.options)) {
-    if (std::find(fixed_.begin(), fixed_.end(), line) == fixed_.end())
-      changed += (changed.empty() ? "" : ", ") + line.substr(0, line.find(' '));
+  try {
+    take_configuration(read_config(config_path_));
+  } catch (const std::exception& e) {
+    refuse_configuration(e.what());
   }
+  notify_manager("READY=1");
+}
+
+void App::refuse_configuration(std::string why) {
+  reload_error_ = std::move(why);
+  reloads_bad_.fetch_add(1, std::memory_order_relaxed);
+  notice(Level::error, "reload", "the configuration has errors; the old one stays");
+}
+
+/// The keys of options that have another value than at the start, and keep that one.
+std::string App::fixed_changes(Options& options) const {
+  std::string keys;
+  for (const auto& line : fixed_options(options)) {
+    if (std::find(fixed_.begin(), fixed_.end(), line) == fixed_.end())
+      keys += (keys.empty() ? "" : ", ") + line.substr(0, line.find(' '));
+  }
+  return keys;
+}
+
+void App::take_configuration(Config config) {
+  const auto changed = fixed_changes(config.options);
   auto built = config.has_errors() ? nullptr : Snapshot::build(config, servers_, true);
   if (built) {
     if (const auto emptied = directory_emptied(*built); !emptied.empty()) {
@@ -284,25 +297,17 @@ void App::reload() {
   const auto& problems = built ? built->config.problems : config.problems;
   for (const auto& problem : problems)
     notice(problem.warning ? Level::warning : Level::error, "reload", problem.to_string());
-  if (built) {
-    const auto sizes = compare_directories(*built);
-    apply(built);
-    if (!changed.empty()) notice(Level::warning, "reload", "these take effect at a restart only: " + changed);
-    reload_error_.clear();
-    reloads_good_.fetch_add(1, std::memory_order_relaxed);
-    notice(Level::info, "reload", "the configuration was read again" + sizes);
-  } else {
-    reload_error_ = "the configuration has errors; the old one stays";
-    for (const auto& problem : problems) {
-      if (!problem.warning) {
-        reload_error_ = problem.to_string();
-        break;
-      }
-    }
-    reloads_bad_.fetch_add(1, std::memory_order_relaxed);
-    notice(Level::error, "reload", "the configuration has errors; the old one stays");
+  if (!built) {
+    const auto first =
+        std::find_if(problems.begin(), problems.end(), [](const auto& p) { return !p.warning; });
+    return refuse_configuration(first->to_string());
   }
-  notify_manager("READY=1");
+  const auto sizes = compare_directories(*built);
+  apply(built);
+  if (!changed.empty()) notice(Level::warning, "reload", "these take effect at a restart only: " + changed);
+  reload_error_.clear();
+  reloads_good_.fetch_add(1, std::memory_order_relaxed);
+  notice(Level::info, "reload", "the configuration was read again" + sizes);
 }
 
 /// The name of a directory that had addresses and has none now: half a file, rather than a decision.

@@ -47,6 +47,9 @@ class App final : private webui::Queries {
 
   // Stop
   void begin_drain();
+  void take_configuration(Config config);
+  void refuse_configuration(std::string why);
+  std::string fixed_changes(Options& options) const;
   std::string compare_directories(const Snapshot& next);
   std::string directory_emptied(const Snapshot& next) const;
   void turn_away(int descriptor);

@@ -2,12 +2,10 @@
 
 #include <algorithm>
 #include <boost/asio/post.hpp>
-#include <cstring>
 #include <vector>
 
 #include "core/base/text.hpp"
 #include "core/net/one_shot.hpp"
-#include "core/net/proxy_protocol.hpp"
 
 namespace gatepost::gateway {
 namespace {
