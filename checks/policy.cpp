@@ -29,6 +29,9 @@ void PolicyOptions::visit(base::Visitor& v) {
 
 void PolicyOptions::validate(base::Problems& problems) const {
   if (!base::is_ascii(help)) problems.error("policy.help", "must be ASCII, since it is part of SMTP replies");
+  if (!delay_reject)
+    problems.warning("policy.delay_reject",
+                     "postmaster and abuse are not exempt from refusals at connect, HELO and MAIL then");
   if (help.size() > 200) problems.error("policy.help", "must be at most 200 characters");
 }
 
