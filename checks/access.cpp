@@ -1,5 +1,6 @@
 // access: the operator's own rules, first match wins. Conditions of a rule are ANDed; a rule is decided as
 // soon as its conditions and those of the rules before it are known.
+#include "checks/address_pattern.hpp"
 #include "checks/check.hpp"
 #include "core/base/text.hpp"
 
@@ -84,14 +85,6 @@ struct Known {
 
 enum class Match { no, yes, open };
 
-/// "domain" and "*.domain" stand for all their addresses.
-bool like_address(std::string_view pattern, std::string_view address) {
-  if (pattern.find('@') != std::string_view::npos || pattern == "<>")
-    return base::wildcard_match(pattern, address);
-  const auto at = address.rfind('@');
-  return at != std::string_view::npos && base::wildcard_match(pattern, address.substr(at + 1));
-}
-
 template <class Patterns, class Value, class Like>
 Match match_one(const Patterns& patterns, const Value* value, Like like) {
   if (patterns.empty()) return Match::yes;
@@ -111,8 +104,8 @@ Match match(const Rule& rule, const Known& known) {
   };
   const std::array results{match_one(rule.client, known.client, in),
                            match_one(rule.helo, known.helo, like_name),
-                           match_one(rule.sender, known.sender, like_address),
-                           match_one(rule.recipient, known.recipient, like_address)};
+                           match_one(rule.sender, known.sender, address_matches),
+                           match_one(rule.recipient, known.recipient, address_matches)};
   auto all = Match::yes;
   for (const auto result : results) {
     if (result == Match::no) return Match::no;
@@ -130,7 +123,8 @@ Stage stage_of(const Rule& rule) {
 
 class Access final : public Check {
  public:
-  explicit Access(std::vector<Rule> rules) : rules_(std::move(rules)) {}
+  explicit Access(std::vector<Rule> rules)
+      : Check({Stage::connect, Stage::helo, Stage::mail, Stage::rcpt}), rules_(std::move(rules)) {}
 
   Findings connect(const smtp::ConnectFacts& facts, Evidence&) const override {
     return say(first(known(facts)));
@@ -186,10 +180,10 @@ class Access final : public Check {
       finding.stage = stage_of(*rule);
       finding.evidence =
           "rule " + std::to_string(rule - rules_.data() + 1) + (rule->note.empty() ? "" : ": " + rule->note);
-      finding.reason = "access.allowed";
       const std::string text = rule->text.empty() ? "access denied by a rule of this site" : rule->text;
       if (rule->action == Action::allow) {
         finding.verdict = Verdict::allow;
+        finding.reason = "access.allowed";
       } else {
         finding.verdict = rule->action == Action::deny ? Verdict::reject : Verdict::defer;
         finding.reply = smtp::reply(
@@ -224,7 +218,7 @@ class AccessOptions final : public CheckOptions {
         problems.error(at + ".text", "must be ASCII, since it is part of an SMTP reply");
     }
   }
-  std::unique_ptr<const Check> make() const override { return std::make_unique<Access>(rules_); }
+  std::unique_ptr<const Check> make(CheckFiles&) const override { return std::make_unique<Access>(rules_); }
 
  private:
   std::vector<Rule> rules_;

@@ -5,9 +5,11 @@
 // pipeline's business.
 #pragma once
 
+#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -22,7 +24,8 @@ namespace gatepost::checks {
 enum class Mode { off, observe, enforce };
 enum class OnError { ignore, defer };
 
-/// What a check found. `reply` is what to say where the verdict refuses.
+/// What a check found. `reply` is what to say where the verdict refuses, and for `unknown` where the check's
+/// on_error is defer.
 struct Finding {
   telemetry::Verdict verdict = telemetry::Verdict::none;
   std::optional<smtp::Reply> reply;
@@ -30,7 +33,13 @@ struct Finding {
   double score = 0;
   /// The stage whose facts decided it, if earlier than the one it was found at.
   std::optional<smtp::Stage> stage;
-  std::string_view reason = {};  ///< stable token where there is no reply
+  std::string_view reason = {};             ///< stable token where there is no reply
+  std::optional<Mode> mode = std::nullopt;  ///< unless the check's mode holds
+  std::vector<std::string> exempts = {};    ///< of an allow: it holds for these checks only
+  std::string header = {};                  ///< field to put in front of the message, with CRLF
+  /// On whose word it rests: the pipeline has them examined, and if one does not pass, the check could not
+  /// find out.
+  std::vector<WitnessPtr> rests_on = {};
 };
 
 /// Findings, or nothing while evidence is missing.
@@ -39,13 +48,44 @@ using Findings = std::optional<std::vector<Finding>>;
 /// A configured check, immutable, shared by all sessions.
 class Check {
  public:
+  /// `stages`: where it has something to say; it is not asked elsewhere.
+  explicit Check(std::initializer_list<smtp::Stage> stages) {
+    for (const auto stage : stages) stages_ |= 1U << static_cast<unsigned>(stage);
+  }
   virtual ~Check() = default;
+  Check(const Check&) = delete;
+  Check& operator=(const Check&) = delete;
+
+  bool speaks_at(smtp::Stage stage) const { return (stages_ >> static_cast<unsigned>(stage) & 1U) != 0; }
+  /// At the stages of the message, when all recipients have been taken.
+  bool speaks_late() const { return speaks_at(smtp::Stage::data) || speaks_at(smtp::Stage::message); }
+  /// It cannot know anything of a client whose address is not the real one (loopback, private): then it is
+  /// not asked.
+  virtual bool depends_on_client() const { return false; }
+  /// Whose word it takes: examined at the start and every 30 minutes.
+  virtual std::vector<WitnessPtr> witnesses() const { return {}; }
+
   virtual Findings connect(const smtp::ConnectFacts&, Evidence&) const { return Findings{std::in_place}; }
   virtual Findings helo(const smtp::HeloFacts&, Evidence&) const { return Findings{std::in_place}; }
   virtual Findings mail(const smtp::MailFacts&, Evidence&) const { return Findings{std::in_place}; }
   virtual Findings rcpt(const smtp::RcptFacts&, Evidence&) const { return Findings{std::in_place}; }
   virtual Findings data(const smtp::DataFacts&, Evidence&) const { return Findings{std::in_place}; }
   virtual Findings message(const smtp::MessageFacts&, Evidence&) const { return Findings{std::in_place}; }
+
+ private:
+  unsigned stages_ = 0;
+};
+
+/// Files that checks are made from, besides the configuration.
+struct CheckFiles {
+  struct Mistake {
+    std::string file;
+    std::size_t line;  ///< 0: the whole file
+    std::string message;
+    std::string hint;
+  };
+  std::vector<std::string> read;  ///< to be watched for changes
+  std::vector<Mistake> mistakes;
 };
 
 /// A check's configuration under [checks.<name>].
@@ -56,12 +96,16 @@ class CheckOptions {
   virtual void visit(base::Visitor& v) = 0;
   /// Problems at paths below `path`.
   virtual void validate(const std::string& path, base::Problems& problems) const;
-  virtual std::unique_ptr<const Check> make() const = 0;
+  /// Reads its files, if it has any, and says in `files` which, and what is wrong with them.
+  virtual std::unique_ptr<const Check> make(CheckFiles& files) const = 0;
   /// Relay control and directory: what no exemption, allow or observe mode touches.
   virtual bool absolute() const { return false; }
 
   Mode mode;
   OnError on_error = OnError::ignore;
+  std::vector<base::Network> exempt_clients;
+  std::vector<std::string> exempt_senders;
+  std::vector<std::string> exempt_recipients;
 
  protected:
   void visit_mode(base::Visitor& v);

@@ -27,7 +27,9 @@ smtp::Decision carry_out(const Judged& judged) {
     case Verdict::drop: return smtp::Decision::drop(*judged.finding.reply);
     case Verdict::discard: return {smtp::Decision::Act::discard, std::nullopt};
     case Verdict::unknown:
-      return smtp::Decision::refuse(smtp::reply(smtp::Say::check_unavailable, {judged.check}));
+      return smtp::Decision::refuse(judged.finding.reply
+                                        ? *judged.finding.reply
+                                        : smtp::reply(smtp::Say::check_unavailable, {judged.check}));
     default: return smtp::Decision::refuse(*judged.finding.reply);
   }
 }
@@ -43,41 +45,57 @@ std::string explain_score(std::vector<const Judged*> parts, double sum, double t
   return text + ")";
 }
 
+bool is_allow(const Judged& judged) {
+  return judged.finding.verdict == Verdict::allow && judged.mode == Mode::enforce && !judged.exempt;
+}
+
 }  // namespace
 
-DecisionBasis decide(std::span<const Judged> findings, const PolicyOptions& policy, bool exempt) {
+std::vector<bool> counting(std::span<const Judged> findings, bool exempt) {
   auto allowed_from = static_cast<int>(smtp::stage_names.size());
+  std::vector<std::string_view> spared;
   for (const auto& judged : findings) {
-    if (judged.finding.verdict == Verdict::allow && judged.mode == Mode::enforce)
-      allowed_from = std::min(allowed_from, static_cast<int>(judged.stage));
+    if (!is_allow(judged)) continue;
+    spared.insert(spared.end(), judged.finding.exempts.begin(), judged.finding.exempts.end());
+    if (judged.finding.exempts.empty()) allowed_from = std::min(allowed_from, static_cast<int>(judged.stage));
   }
-  const auto counts = [&](const Judged& judged) {
-    if (judged.mode != Mode::enforce) return false;
-    return judged.absolute || (!exempt && static_cast<int>(judged.stage) < allowed_from);
-  };
+  std::vector<bool> counts;
+  for (const auto& judged : findings) {
+    const bool touched = exempt || judged.exempt || static_cast<int>(judged.stage) >= allowed_from ||
+                         std::find(spared.begin(), spared.end(), judged.check) != spared.end();
+    counts.push_back(judged.mode == Mode::enforce && (judged.absolute || !touched));
+  }
+  return counts;
+}
+
+DecisionBasis decide(std::span<const Judged> findings, const PolicyOptions& policy, bool exempt) {
+  const auto counts = counting(findings, exempt);
   const Judged* decisive = nullptr;
   std::vector<const Judged*> scored;
   double sum = 0;
-  for (const auto& judged : findings) {
-    if (!counts(judged)) continue;
+  for (std::size_t i = 0; i < findings.size(); ++i) {
+    const auto& judged = findings[i];
+    if (!counts[i]) continue;
     if (weight(judged) > (decisive == nullptr ? 0 : weight(*decisive))) decisive = &judged;
     if (judged.finding.verdict == Verdict::score) {
       sum += judged.finding.score;
       scored.push_back(&judged);
     }
   }
-  if (decisive != nullptr) return {carry_out(*decisive), decisive};
-  if (policy.reject_score > 0 && sum >= policy.reject_score) {
-    return {smtp::Decision::refuse(
-                smtp::reply(smtp::Say::score_refused, {explain_score(scored, sum, policy.reject_score)})),
-            nullptr};
+  DecisionBasis basis;
+  basis.decisive = decisive;
+  if (decisive != nullptr) {
+    basis.decision = carry_out(*decisive);
+  } else if (policy.reject_score > 0 && sum >= policy.reject_score) {
+    basis.decision = smtp::Decision::refuse(
+        smtp::reply(smtp::Say::score_refused, {explain_score(scored, sum, policy.reject_score)}));
+  } else if (policy.defer_score > 0 && sum >= policy.defer_score) {
+    basis.decision = smtp::Decision::refuse(
+        smtp::reply(smtp::Say::score_deferred, {explain_score(scored, sum, policy.defer_score)}));
+  } else if (policy.tag_score > 0 && sum >= policy.tag_score) {
+    basis.tag = explain_score(scored, sum, policy.tag_score);
   }
-  if (policy.defer_score > 0 && sum >= policy.defer_score) {
-    return {smtp::Decision::refuse(
-                smtp::reply(smtp::Say::score_deferred, {explain_score(scored, sum, policy.defer_score)})),
-            nullptr};
-  }
-  return {};
+  return basis;
 }
 
 }  // namespace gatepost::checks

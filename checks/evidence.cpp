@@ -3,13 +3,85 @@
 #include <algorithm>
 
 namespace gatepost::checks {
+namespace {
+
+DnsAnswer no_time_left() {
+  static const auto answer = [] {
+    dns::Answer failure;
+    failure.why = "the session's time for DNS is over";
+    return std::make_shared<const dns::Answer>(std::move(failure));
+  }();
+  return answer;
+}
+
+}  // namespace
+
+Evidence::~Evidence() {
+  bell_->on_ring(nullptr);
+}
+
+const dns::Answer* Evidence::see(AskedDns& asked) {
+  if (!asked.answer && asked.later) {
+    if (const auto* arrived = asked.later->get()) asked.answer = *arrived;
+  }
+  if (asked.answer && rests_ != Rests::live) rests_ = asked.later ? Rests::live : Rests::cache;
+  return asked.answer.get();
+}
+
+const dns::Answer* Evidence::lookup(const dns::Question& question) {
+  for (const auto& asked : dns_) {
+    if (asked->question == question) return see(*asked);
+  }
+  if (!spare_) spare_ = std::make_shared<Answer<DnsAnswer>>(bell_);
+  auto& asked = *dns_.emplace_back(std::make_unique<AskedDns>(AskedDns{question, {}, {}}));
+  asked.answer = source_.dns(question, spare_);
+  if (!asked.answer) asked.later = std::move(spare_);
+  if (!asked.answer && given_up_) asked.answer = no_time_left();
+  return see(asked);
+}
 
 const RecipientAnswer* Evidence::recipient(const mail::Mailbox& mailbox) {
   for (const auto& asked : recipients_) {
-    if (asked.address == mailbox.text()) return asked.answer->get();
+    if (asked.about == mailbox.text()) return asked.answer->get();
   }
-  auto& asked = recipients_.emplace_back(Asked{mailbox.text(), std::make_shared<Answer<RecipientAnswer>>()});
+  auto& asked = recipients_.emplace_back(
+      Asked<RecipientAnswer>{mailbox.text(), std::make_shared<Answer<RecipientAnswer>>(bell_)});
   source_.recipient(mailbox, asked.answer);
+  return asked.answer->get();
+}
+
+const ClientName* Evidence::client_name(const base::IpAddress& client) {
+  if (!client_name_) client_name_ = find_client_name(client, *this);
+  return client_name_ ? &*client_name_ : nullptr;
+}
+
+const mail::SpfAnswer* Evidence::spf(const smtp::MailFacts& facts, mail::SpfIdentity identity) {
+  for (const auto& asked : spf_) {
+    if (asked->identity == identity) return &asked->answer;
+  }
+  const auto& sender = facts.sender;
+  const mail::SpfQuestion question{facts.helo.connect.client.address,
+                                   identity,
+                                   facts.null_sender
+                                       ? std::string()
+                                       : std::string(sender.local()) + "@" + std::string(sender.domain_key()),
+                                   facts.helo.name,
+                                   source_.site().hostname,
+                                   source_.wall(),
+                                   false};
+  auto answer = mail::check_spf(question, *this);
+  if (!answer) return nullptr;
+  return &spf_.emplace_back(std::make_unique<AskedSpf>(AskedSpf{identity, std::move(*answer)}))->answer;
+}
+
+const Testimony* Evidence::examine(const WitnessPtr& witness) {
+  for (const auto& asked : testimonies_) {
+    if (asked.about == witness->name) return asked.answer->get();
+  }
+  auto& asked =
+      testimonies_.emplace_back(Asked<Testimony>{witness->name, std::make_shared<Answer<Testimony>>(bell_)});
+  source_.examine(witness, asked.answer);
+  if (given_up_) asked.answer->set({false, "the session's time for DNS is over"});
   return asked.answer->get();
 }
 
@@ -21,26 +93,40 @@ const PastAnswer& Evidence::past(const smtp::RcptFacts& facts) {
   return past_;
 }
 
+void Evidence::forget_spf() {
+  spf_.clear();
+}
+
 void Evidence::end_transaction() {
   recipients_.clear();
   past_of_.clear();
+  // An examination holds for a minute, a session may last longer.
+  testimonies_.clear();
+  forget_spf();
 }
 
 bool Evidence::pending() const {
-  return std::any_of(recipients_.begin(), recipients_.end(),
-                     [](const Asked& asked) { return asked.answer->get() == nullptr; });
+  const auto open = [](const auto& asked) { return asked.answer->get() == nullptr; };
+  return std::any_of(dns_.begin(), dns_.end(),
+                     [](const auto& asked) { return !asked->answer && asked->later->get() == nullptr; }) ||
+         std::any_of(recipients_.begin(), recipients_.end(), open) ||
+         std::any_of(testimonies_.begin(), testimonies_.end(), open);
 }
 
 void Evidence::when_answered(std::function<void()> call) {
-  auto left = std::make_shared<std::size_t>(0);
-  for (const auto& asked : recipients_) {
-    if (asked.answer->get() != nullptr) continue;
-    ++*left;
-    asked.answer->on_arrival([left, call] {
-      if (--*left == 0) call();
-    });
+  if (!pending()) return call();
+  bell_->on_ring(std::move(call));
+}
+
+bool Evidence::give_up() {
+  if (!pending()) return false;
+  given_up_ = true;
+  bell_->on_ring(nullptr);
+  for (const auto& asked : dns_) {
+    if (see(*asked) == nullptr) asked->answer = no_time_left();
   }
-  if (*left == 0) call();
+  for (const auto& asked : testimonies_) asked.answer->set({false, no_time_left()->why});
+  return true;
 }
 
 }  // namespace gatepost::checks

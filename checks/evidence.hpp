@@ -9,26 +9,45 @@
 #include <utility>
 #include <vector>
 
+#include "checks/client_name.hpp"
+#include "checks/witness.hpp"
+#include "core/base/clock.hpp"
+#include "core/dns/answer.hpp"
 #include "directory/domain_table.hpp"
+#include "mail/spf.hpp"
 #include "smtp/facts.hpp"
 #include "smtp/reply.hpp"
 
 namespace gatepost::checks {
 
+/// Rung once, when something new is known; silent when whoever listened is gone.
+class Bell {
+ public:
+  void on_ring(std::function<void()> call) { call_ = std::move(call); }
+  void ring() {
+    if (auto call = std::exchange(call_, nullptr)) call();
+  }
+
+ private:
+  std::function<void()> call_;
+};
+
 /// An answer that may come later. It outlives whoever asked: sessions end when they like.
 template <class T>
 class Answer {
  public:
+  explicit Answer(std::shared_ptr<Bell> bell) : bell_(std::move(bell)) {}
   const T* get() const { return value_ ? &*value_ : nullptr; }
+  /// A second value changes nothing.
   void set(T value) {
+    if (value_) return;
     value_ = std::move(value);
-    if (auto call = std::exchange(arrived_, nullptr)) call();
+    bell_->ring();
   }
-  void on_arrival(std::function<void()> call) { arrived_ = std::move(call); }
 
  private:
   std::optional<T> value_;
-  std::function<void()> arrived_;
+  std::shared_ptr<Bell> bell_;
 };
 
 /// Who a recipient is and which way its mail goes.
@@ -47,6 +66,15 @@ struct PastAnswer {
   std::string text;
 };
 
+using DnsAnswer = std::shared_ptr<const dns::Answer>;
+
+/// Who we are.
+struct Site {
+  std::string hostname;
+  std::vector<base::IpAddress> addresses;   ///< where we listen
+  std::vector<base::Network> real_clients;  ///< policy.clients_are_real
+};
+
 /// Answers questions; gateway/ implements it with the real things, tests with tables.
 class EvidenceSource {
  public:
@@ -56,36 +84,103 @@ class EvidenceSource {
   /// Answered at once: it is in memory. May be asked once per RCPT, since a repeated 4xx is forgotten
   /// thereby.
   virtual PastAnswer past(const smtp::RcptFacts& facts) = 0;
+
+  /// What the cache has, or null: then `answer` is set later.
+  virtual DnsAnswer dns(const dns::Question& question, const std::shared_ptr<Answer<DnsAnswer>>& answer) = 0;
+  /// It failed its last examination, or gave itself away since: nobody asks it.
+  virtual bool suspended(const Witness& witness) const = 0;
+  /// Sets `answer` at once if the last examination holds still.
+  virtual void examine(const WitnessPtr& witness, const std::shared_ptr<Answer<Testimony>>& answer) = 0;
+  /// It gave itself away: suspended until it passes an examination; raises an alarm.
+  virtual void impeach(const WitnessPtr& witness, std::string_view why) = 0;
+  /// Vouches for "no such name".
+  virtual WitnessPtr resolver() const = 0;
+
+  virtual const Site& site() const = 0;
+  /// One of the domains that we take mail for?
+  virtual bool ours(std::string_view domain_key) const = 0;
+  virtual base::Instant now() const = 0;
+  virtual base::WallTime wall() const = 0;
 };
 
-/// One session's questions and answers.
-class Evidence {
+/// One session's questions and answers. The pointers it gives are valid, and what they point at the same,
+/// until the transaction (recipients, SPF) or the session (all else) ends.
+class Evidence final : public dns::Lookup {
  public:
   explicit Evidence(EvidenceSource& source) : source_(source) {}
+  ~Evidence();
+  Evidence(const Evidence&) = delete;
+  Evidence& operator=(const Evidence&) = delete;
 
-  /// Null while the answer is not there.
+  // Each is null while the answer is not there.
+  const dns::Answer* lookup(const dns::Question& question) override;
   const RecipientAnswer* recipient(const mail::Mailbox& mailbox);
+  const ClientName* client_name(const base::IpAddress& client);
+  /// As far as some check has asked for it: asks nothing.
+  const ClientName* known_client_name() const { return client_name_ ? &*client_name_ : nullptr; }
+  /// The result for an identity; HELO and sender are those of `facts`.
+  const mail::SpfAnswer* spf(const smtp::MailFacts& facts, mail::SpfIdentity identity);
+  /// To be asked before a refusal rests on a witness's word.
+  const Testimony* examine(const WitnessPtr& witness);
+
   const PastAnswer& past(const smtp::RcptFacts& facts);
+  bool suspended(const Witness& witness) const { return source_.suspended(witness); }
+  void impeach(const WitnessPtr& witness, std::string_view why) { source_.impeach(witness, why); }
+  WitnessPtr resolver() const { return source_.resolver(); }
+  const Site& site() const { return source_.site(); }
+  bool ours(std::string_view domain_key) const { return source_.ours(domain_key); }
+  base::Instant now() const { return source_.now(); }
+  base::WallTime wall() const { return source_.wall(); }
+
   /// Another RCPT: what was said of the same recipient before is asked anew.
   void begin_recipient() { past_of_.clear(); }
+  /// Another HELO or transaction: what rests on their names is worked out anew.
+  void forget_spf();
+  /// Forgets the answers about recipients and the sender: the transaction is over.
+  void end_transaction();
 
   /// Are there unanswered questions?
   bool pending() const;
-  /// Calls once, when all questions are answered.
+  /// Calls once, at the next answer; at once if nothing is pending.
   void when_answered(std::function<void()> call);
+  /// The session's time for DNS is over: what is open counts as a temporary failure, and so does what is
+  /// asked from now on and not in the cache. False if nothing was open.
+  bool give_up();
 
-  /// Forgets the answers about recipients: the transaction is over.
-  void end_transaction();
+  /// What the answers given since the last call of begin_check() rest on.
+  enum class Rests : std::uint8_t { nothing, cache, live };
+  void begin_check() { rests_ = Rests::nothing; }
+  Rests rests() const { return rests_; }
 
  private:
+  template <class T>
   struct Asked {
-    std::string address;
-    std::shared_ptr<Answer<RecipientAnswer>> answer;
+    std::string about;
+    std::shared_ptr<Answer<T>> answer;
   };
+  struct AskedDns {
+    dns::Question question;
+    DnsAnswer answer;                          ///< null: `later` will have it
+    std::shared_ptr<Answer<DnsAnswer>> later;  ///< null: it came from the cache
+  };
+  struct AskedSpf {
+    mail::SpfIdentity identity;
+    mail::SpfAnswer answer;
+  };
+  const dns::Answer* see(AskedDns& asked);
+
   EvidenceSource& source_;
-  std::vector<Asked> recipients_;
+  std::shared_ptr<Bell> bell_ = std::make_shared<Bell>();
+  std::vector<std::unique_ptr<AskedDns>> dns_;
+  std::shared_ptr<Answer<DnsAnswer>> spare_;  ///< unused yet
+  std::vector<Asked<RecipientAnswer>> recipients_;
+  std::vector<Asked<Testimony>> testimonies_;
+  std::optional<ClientName> client_name_;
+  std::vector<std::unique_ptr<AskedSpf>> spf_;
   std::string past_of_;
   PastAnswer past_;
+  Rests rests_ = Rests::nothing;
+  bool given_up_ = false;
 };
 
 }  // namespace gatepost::checks

@@ -1,5 +1,9 @@
 #include "checks/pipeline.hpp"
 
+#include <algorithm>
+
+#include "checks/address_pattern.hpp"
+
 namespace gatepost::checks {
 
 using smtp::Stage;
@@ -9,6 +13,14 @@ namespace {
 
 /// Of recipients, per transaction; what each was answered is on record anyway.
 constexpr std::size_t findings_kept = 200;
+
+constexpr auto index_of(Stage stage) {
+  return static_cast<std::size_t>(stage);
+}
+
+std::string sender_key(const smtp::MailFacts& facts) {
+  return facts.null_sender ? "<>" : facts.sender.key();
+}
 
 }  // namespace
 
@@ -25,28 +37,46 @@ void ChecksOptions::validate(base::Problems& problems) const {
   for (const auto& [name, options] : options_) options->validate("checks." + std::string(name), problems);
 }
 
+// ---- Verdicts
+
 void Verdicts::end_transaction() {
   transaction_.clear();
   recipients_.clear();
-  for (auto stage = static_cast<std::size_t>(Stage::mail); stage < done_.size(); ++stage) done_[stage] = 0;
-  exempt_.reset();
+  sender_exempt_ = 0;
+  for (auto stage = index_of(Stage::mail); stage < done_.size(); ++stage) done_[stage] = 0;
+  std::erase_if(waiting_, [](const Waiting& w) { return w.stage >= Stage::mail; });
+  exemption_.reset();
 }
 
 void Verdicts::begin_helo() {
   std::erase_if(session_, [](const Record& record) { return record.found == Stage::helo; });
-  done_[static_cast<std::size_t>(Stage::helo)] = 0;
+  std::erase_if(waiting_, [](const Waiting& w) { return w.stage == Stage::helo; });
+  done_[index_of(Stage::helo)] = 0;
+}
+
+base::Millis Verdicts::waited(Stage stage, CheckSet bit, const Evidence& evidence) {
+  const auto found = std::find_if(waiting_.begin(), waiting_.end(),
+                                  [&](const Waiting& w) { return w.stage == stage && w.bit == bit; });
+  if (found == waiting_.end()) return base::Millis{0};
+  const auto time = std::chrono::duration_cast<base::Millis>(evidence.now() - found->since);
+  waiting_.erase(found);
+  return time;
 }
 
 telemetry::Finding Verdicts::recorded(const Record& record) {
   const auto& f = record.judged.finding;
   return {record.judged.check,
           record.judged.stage,
-          record.counted,
+          record.judged.mode == Mode::observe ? telemetry::Weight::observed
+          : record.judged.exempt              ? telemetry::Weight::exempt
+                                              : telemetry::Weight::enforced,
           f.verdict,
-          f.reply ? f.reply->token() : f.reason,
+          f.reply && f.reason.empty() ? f.reply->token() : f.reason,
           f.score,
           f.evidence,
-          record.subject};
+          record.subject,
+          record.waited,
+          record.cached};
 }
 
 std::vector<telemetry::Finding> Verdicts::session_findings() const {
@@ -63,133 +93,302 @@ std::vector<telemetry::Finding> Verdicts::transaction_findings() const {
   return findings;
 }
 
-Pipeline::Pipeline(const ChecksOptions& checks, PolicyOptions policy) : policy_(std::move(policy)) {
+// ---- Running
+
+Pipeline::Pipeline(const ChecksOptions& checks, PolicyOptions policy, CheckFiles& files)
+    : policy_(std::move(policy)) {
   for (const auto& type : all_checks()) {
-    const auto& options = *checks.all().at(type.name);
-    if (options.mode != Mode::off)
-      entries_.push_back({type.name, options.make(), options.mode, options.on_error, options.absolute()});
+    const auto& options = checks.all().at(type.name);
+    if (options->mode == Mode::off) continue;
+    entries_.push_back({type.name, options->make(files), options->mode, options->on_error,
+                        options->absolute(), options, CheckSet{1} << entries_.size()});
   }
+  files_ = files.read;
+}
+
+std::vector<WitnessPtr> Pipeline::witnesses() const {
+  std::vector<WitnessPtr> all;
+  for (const auto& entry : entries_) {
+    for (auto& witness : entry.check->witnesses()) {
+      if (std::none_of(all.begin(), all.end(), [&](const auto& w) { return w->name == witness->name; }))
+        all.push_back(std::move(witness));
+    }
+  }
+  return all;
+}
+
+/// Which checks are not made for this client at all.
+void Pipeline::meet(const smtp::ConnectFacts& facts, Evidence& evidence, Verdicts& verdicts) const {
+  if (std::exchange(verdicts.met_, true)) return;
+  const auto& client = facts.client.address;
+  const bool exempt = any_contains(policy_.exempt_clients, client);
+  const bool hidden = !exempt && !is_real_client(client, evidence.site().real_clients);
+  bool blinded = false;
+  for (const auto& entry : entries_) {
+    if (entry.absolute) continue;
+    const bool blind = hidden && entry.check->depends_on_client();
+    blinded = blinded || blind;
+    if (exempt || blind || any_contains(entry.options->exempt_clients, client))
+      verdicts.client_exempt_ |= entry.bit;
+  }
+  if (!blinded) return;
+  Finding finding;
+  finding.verdict = Verdict::unknown;
+  finding.reason = hidden_client;
+  finding.evidence =
+      client.to_string() + " is no address on the Internet: a proxy or a bridge hides the client";
+  verdicts.session_.push_back(
+      {{"policy", Stage::connect, Mode::observe, OnError::ignore, false, false, finding},
+       Stage::connect,
+       0,
+       {}});
+}
+
+/// Has each witness that a finding rests on examined. False: that is not over yet.
+bool Pipeline::examined(std::vector<Finding>& findings, Evidence& evidence) {
+  bool over = true;
+  for (auto& finding : findings) {
+    for (const auto& witness : std::exchange(finding.rests_on, {})) {
+      const auto* testimony = evidence.examine(witness);
+      if (testimony == nullptr) over = false;
+      if (testimony == nullptr || testimony->trusted || finding.verdict == Verdict::unknown) continue;
+      finding.evidence += "; but " + witness->name + " is not to be trusted: " + testimony->why;
+      if (finding.reason.empty() && finding.reply) finding.reason = finding.reply->token();
+      finding.reply.reset();
+      finding.verdict = Verdict::unknown;
+    }
+  }
+  return over;
 }
 
 /// Runs what has not yet spoken at this stage. True: something is still missing.
-template <class Run>
-bool Pipeline::run(Stage stage, Verdicts& verdicts, Records& into, std::string_view subject, Run run) const {
-  auto& done = verdicts.done_[static_cast<std::size_t>(stage)];
+template <class Call>
+bool Pipeline::run(Stage stage, Evidence& evidence, Verdicts& verdicts, Records& into,
+                   std::string_view subject, Call call) const {
+  auto& done = verdicts.done_[index_of(stage)];
   bool pending = false;
-  for (std::size_t i = 0; i < entries_.size(); ++i) {
-    if ((done >> i & 1U) != 0) continue;
-    const auto& entry = entries_[i];
-    auto findings = run(*entry.check);
-    if (!findings) {
-      pending = true;
+  for (const auto& entry : entries_) {
+    if (((done | verdicts.client_exempt_) & entry.bit) != 0 || !entry.check->speaks_at(stage)) continue;
+    evidence.begin_check();
+    auto findings = call(*entry.check);
+    if (findings && examined(*findings, evidence)) {
+      done |= entry.bit;
+      take(entry, stage, std::move(*findings), evidence, verdicts, into, subject);
       continue;
     }
-    done |= 1U << i;
-    for (auto& finding : *findings) {
-      if (finding.verdict == Verdict::none) continue;
-      const auto of = finding.stage.value_or(stage);
-      into.push_back({{entry.name, of, entry.mode, entry.on_error, entry.absolute, std::move(finding)},
-                      stage,
-                      entry.mode == Mode::enforce,
-                      std::string(subject)});
-    }
+    pending = true;
+    const auto known = std::any_of(verdicts.waiting_.begin(), verdicts.waiting_.end(),
+                                   [&](const auto& w) { return w.stage == stage && w.bit == entry.bit; });
+    if (!known) verdicts.waiting_.push_back({stage, entry.bit, evidence.now()});
   }
   return pending;
 }
 
-/// What is decided at a stage before RCPT: with delayed refusal only a drop, and nothing is waited for.
-Pipeline::Consultation Pipeline::early(bool pending, Verdicts& verdicts) const {
-  const bool dropping = [&] {
-    for (const auto* records : {&verdicts.session_, &verdicts.transaction_}) {
-      for (const auto& record : *records) {
-        if (record.judged.finding.verdict == Verdict::drop && record.judged.mode == Mode::enforce)
-          return true;
-      }
-    }
-    return false;
-  }();
-  if (policy_.delay_reject && !dropping) return {};
-  if (pending && !dropping) return {true, {}};
-  return {false, judge({}, verdicts, false)};
+void Pipeline::take(const Entry& entry, Stage stage, std::vector<Finding> findings, Evidence& evidence,
+                    Verdicts& verdicts, Records& into, std::string_view subject) const {
+  const auto waited =
+      verdicts.waiting_.empty() ? base::Millis{0} : verdicts.waited(stage, entry.bit, evidence);
+  const bool cached = evidence.rests() == Evidence::Rests::cache;
+  if (findings.empty() && verdicts.keep_all_) findings.emplace_back();
+  for (auto& finding : findings) {
+    if (finding.verdict == Verdict::none && !verdicts.keep_all_) continue;
+    const auto mode = finding.mode.value_or(entry.mode);
+    const bool refuses = finding.verdict == Verdict::reject || finding.verdict == Verdict::defer ||
+                         finding.verdict == Verdict::drop;
+    if (mode == Mode::observe && policy_.observe == Observe::refusals && !refuses && finding.header.empty() &&
+        !verdicts.keep_all_)
+      continue;
+    const auto of = finding.stage.value_or(stage);
+    into.push_back({{entry.name, of, mode, entry.on_error, entry.absolute,
+                     (verdicts.sender_exempt_ & entry.bit) != 0, std::move(finding)},
+                    stage,
+                    entry.bit,
+                    std::string(subject),
+                    waited,
+                    cached});
+  }
 }
 
-smtp::Decision Pipeline::judge(std::span<const Verdicts::Record> extra, Verdicts& verdicts,
-                               bool exempt) const {
-  if (extra.empty() && verdicts.session_.empty() && verdicts.transaction_.empty())
-    return smtp::Decision::accept();
-  std::vector<Judged> all;
-  for (const auto& record : verdicts.session_) all.push_back(record.judged);
-  for (const auto& record : verdicts.transaction_) all.push_back(record.judged);
-  for (const auto& record : extra) all.push_back(record.judged);
-  return decide(all, policy_, exempt).decision;
+bool Pipeline::run_early(const smtp::ConnectFacts& facts, Evidence& evidence, Verdicts& verdicts) const {
+  meet(facts, evidence, verdicts);
+  return run(Stage::connect, evidence, verdicts, verdicts.session_, {},
+             [&](const Check& c) { return c.connect(facts, evidence); });
+}
+
+bool Pipeline::run_early(const smtp::HeloFacts& facts, Evidence& evidence, Verdicts& verdicts) const {
+  const bool pending = run_early(facts.connect, evidence, verdicts);
+  return run(Stage::helo, evidence, verdicts, verdicts.session_, {},
+             [&](const Check& c) { return c.helo(facts, evidence); }) ||
+         pending;
+}
+
+bool Pipeline::run_early(const smtp::MailFacts& facts, Evidence& evidence, Verdicts& verdicts) const {
+  const bool pending = run_early(facts.helo, evidence, verdicts);
+  return run(Stage::mail, evidence, verdicts, verdicts.transaction_, {},
+             [&](const Check& c) { return c.mail(facts, evidence); }) ||
+         pending;
 }
 
 Pipeline::Consultation Pipeline::connect(const smtp::ConnectFacts& facts, Evidence& evidence,
                                          Verdicts& verdicts) const {
-  const bool pending = run(Stage::connect, verdicts, verdicts.session_, {},
-                           [&](const Check& c) { return c.connect(facts, evidence); });
-  return early(pending, verdicts);
+  return early(run_early(facts, evidence, verdicts), verdicts);
 }
 
 Pipeline::Consultation Pipeline::helo(const smtp::HeloFacts& facts, Evidence& evidence,
                                       Verdicts& verdicts) const {
-  const bool pending = run(Stage::helo, verdicts, verdicts.session_, {},
-                           [&](const Check& c) { return c.helo(facts, evidence); });
-  return early(pending, verdicts);
+  return early(run_early(facts, evidence, verdicts), verdicts);
 }
 
 Pipeline::Consultation Pipeline::mail(const smtp::MailFacts& facts, Evidence& evidence,
                                       Verdicts& verdicts) const {
-  const bool pending = run(Stage::mail, verdicts, verdicts.transaction_, {},
-                           [&](const Check& c) { return c.mail(facts, evidence); });
-  return early(pending, verdicts);
+  const auto sender = sender_key(facts);
+  for (const auto& entry : entries_) {
+    const auto& senders = entry.options->exempt_senders;
+    if (!entry.absolute && !senders.empty() && any_address_matches(senders, sender))
+      verdicts.sender_exempt_ |= entry.bit;
+  }
+  return early(run_early(facts, evidence, verdicts), verdicts);
 }
 
 Pipeline::Consultation Pipeline::rcpt(const smtp::RcptFacts& facts, Evidence& evidence,
                                       Verdicts& verdicts) const {
   // What was started earlier is awaited here.
-  const auto& helo_facts = facts.mail.helo;
-  bool pending = run(Stage::connect, verdicts, verdicts.session_, {},
-                     [&](const Check& c) { return c.connect(helo_facts.connect, evidence); });
-  pending |= run(Stage::helo, verdicts, verdicts.session_, {},
-                 [&](const Check& c) { return c.helo(helo_facts, evidence); });
-  pending |= run(Stage::mail, verdicts, verdicts.transaction_, {},
-                 [&](const Check& c) { return c.mail(facts.mail, evidence); });
+  bool pending = run_early(facts.mail, evidence, verdicts);
   // Each recipient is new to the checks of this stage, but one that waited for evidence goes on where it was.
   Records found;
-  verdicts.done_[static_cast<std::size_t>(Stage::rcpt)] = 0;
-  pending |= run(Stage::rcpt, verdicts, found, facts.recipient.text(),
-                 [&](const Check& c) { return c.rcpt(facts, evidence); });
-  if (pending) return {true, {}};
-  const bool exempt = policy_.exempt(facts.recipient);
-  auto decision = judge(found, verdicts, exempt);
-  for (auto& record : found) {
-    record.counted = record.counted && (record.judged.absolute || !exempt);
-    if (verdicts.recipients_.size() < findings_kept) verdicts.recipients_.push_back(std::move(record));
-  }
-  if (decision.act == smtp::Decision::Act::accept) {
-    if (verdicts.exempt_ && *verdicts.exempt_ != exempt) {
-      return {false, smtp::Decision::refuse(smtp::reply(smtp::Say::other_policy, {facts.recipient.text()}))};
-    }
-    verdicts.exempt_ = exempt;
-  }
-  return {false, std::move(decision)};
+  verdicts.done_[index_of(Stage::rcpt)] = 0;
+  pending = run(Stage::rcpt, evidence, verdicts, found, facts.recipient.text(),
+                [&](const Check& c) { return c.rcpt(facts, evidence); }) ||
+            pending;
+  if (pending) return {true, {}, {}};
+  const auto exemption = exemption_of(facts.recipient, found);
+  auto judged = judge(found, verdicts, exemption);
+  return accept_or_part(facts, std::move(judged), std::move(found), exemption, verdicts);
 }
 
 Pipeline::Consultation Pipeline::data(const smtp::DataFacts& facts, Evidence& evidence,
                                       Verdicts& verdicts) const {
-  if (run(Stage::data, verdicts, verdicts.transaction_, {},
-          [&](const Check& c) { return c.data(facts, evidence); }))
-    return {true, {}};
-  return {false, judge({}, verdicts, verdicts.exempt_.value_or(false))};
+  return late(run(Stage::data, evidence, verdicts, verdicts.transaction_, {},
+                  [&](const Check& c) { return c.data(facts, evidence); }),
+              verdicts);
 }
 
 Pipeline::Consultation Pipeline::message(const smtp::MessageFacts& facts, Evidence& evidence,
                                          Verdicts& verdicts) const {
-  if (run(Stage::message, verdicts, verdicts.transaction_, {},
-          [&](const Check& c) { return c.message(facts, evidence); }))
-    return {true, {}};
-  return {false, judge({}, verdicts, verdicts.exempt_.value_or(false))};
+  return late(run(Stage::message, evidence, verdicts, verdicts.transaction_, {},
+                  [&](const Check& c) { return c.message(facts, evidence); }),
+              verdicts);
+}
+
+// ---- Judging
+
+/// What is decided at a stage before RCPT: with delayed refusal only a drop, and nothing is waited for.
+Pipeline::Consultation Pipeline::early(bool pending, Verdicts& verdicts) const {
+  const auto drops = [](const Verdicts::Record& record) {
+    return record.judged.finding.verdict == Verdict::drop && record.judged.mode == Mode::enforce;
+  };
+  const bool dropping = std::any_of(verdicts.session_.begin(), verdicts.session_.end(), drops) ||
+                        std::any_of(verdicts.transaction_.begin(), verdicts.transaction_.end(), drops);
+  if (policy_.delay_reject && !dropping) return {};
+  if (pending && !dropping) return {true, {}, {}};
+  return judge({}, verdicts, {});
+}
+
+Pipeline::Consultation Pipeline::late(bool pending, Verdicts& verdicts) const {
+  if (pending) return {true, {}, {}};
+  return judge({}, verdicts, verdicts.exemption_.value_or(Verdicts::Exemption{}));
+}
+
+Pipeline::Consultation Pipeline::judge(std::span<const Verdicts::Record> extra, const Verdicts& verdicts,
+                                       const Verdicts::Exemption& exemption) const {
+  if (extra.empty() && verdicts.session_.empty() && verdicts.transaction_.empty()) return {};
+  std::vector<Judged> all;
+  const auto add = [&](std::span<const Verdicts::Record> records) {
+    for (const auto& record : records) {
+      auto& judged = all.emplace_back(record.judged);
+      judged.exempt = (exemption.checks & record.bit) != 0 || (verdicts.sender_exempt_ & record.bit) != 0;
+    }
+  };
+  add(verdicts.session_);
+  add(verdicts.transaction_);
+  add(extra);
+  auto basis = decide(all, policy_, exemption.all);
+  return {false, std::move(basis.decision), std::move(basis.tag)};
+}
+
+/// What a recipient is spared: by the policy's list, the checks' own lists, and rules that allow.
+Verdicts::Exemption Pipeline::exemption_of(const mail::Mailbox& recipient, const Records& found) const {
+  Verdicts::Exemption exemption;
+  exemption.all = policy_.exempt(recipient);
+  const bool listed = std::any_of(entries_.begin(), entries_.end(), [](const Entry& entry) {
+    return !entry.options->exempt_recipients.empty();
+  });
+  if (listed) {
+    const auto key = recipient.key();
+    for (const auto& entry : entries_) {
+      if (!entry.absolute && any_address_matches(entry.options->exempt_recipients, key))
+        exemption.checks |= entry.bit;
+    }
+  }
+  for (const auto& record : found) {
+    const auto& finding = record.judged.finding;
+    if (finding.verdict != Verdict::allow || record.judged.mode != Mode::enforce) continue;
+    for (const auto& entry : entries_) {
+      const auto& names = finding.exempts;
+      // What has been found already is the rule's own to end (see decide()); the message is still to come.
+      const bool named = names.empty() ? entry.check->speaks_late()
+                                       : std::find(names.begin(), names.end(), entry.name) != names.end();
+      if (named && !entry.absolute) exemption.checks |= entry.bit;
+    }
+  }
+  return exemption;
+}
+
+/// The checks whose exemption makes a difference: they have found something, or may yet.
+CheckSet Pipeline::relevant(const Verdicts& verdicts) const {
+  CheckSet bits = 0;
+  for (const auto* records : {&verdicts.session_, &verdicts.transaction_}) {
+    for (const auto& record : *records) {
+      const auto verdict = record.judged.finding.verdict;
+      if (record.judged.mode == Mode::enforce && verdict != Verdict::none && verdict != Verdict::annotate)
+        bits |= record.bit;
+    }
+  }
+  for (const auto& entry : entries_) {
+    if (entry.mode == Mode::enforce && entry.check->speaks_late()) bits |= entry.bit;
+  }
+  return bits;
+}
+
+/// A recipient that is judged by other rules than those accepted before goes into another transaction.
+Pipeline::Consultation Pipeline::accept_or_part(const smtp::RcptFacts& facts, Consultation judged,
+                                                Records found, Verdicts::Exemption exemption,
+                                                Verdicts& verdicts) const {
+  for (auto& record : found) {
+    record.judged.exempt = !record.judged.absolute && (exemption.all || (exemption.checks & record.bit) != 0);
+    if (verdicts.recipients_.size() < findings_kept) verdicts.recipients_.push_back(std::move(record));
+  }
+  if (judged.decision.act != smtp::Decision::Act::accept) return judged;
+  const auto& other = verdicts.exemption_;
+  if (other &&
+      (other->all != exemption.all || ((other->checks ^ exemption.checks) & relevant(verdicts)) != 0)) {
+    judged.decision = smtp::Decision::refuse(smtp::reply(smtp::Say::other_policy, {facts.recipient.text()}));
+    return judged;
+  }
+  if (!other) verdicts.exemption_ = exemption;
+  return judged;
+}
+
+std::string Pipeline::header_fields(const Verdicts& verdicts) const {
+  std::string fields;
+  for (const auto* records : {&verdicts.session_, &verdicts.transaction_}) {
+    for (const auto& record : *records) fields += record.judged.finding.header;
+  }
+  if (policy_.tag_score > 0) {
+    const auto judged = judge({}, verdicts, verdicts.exemption_.value_or(Verdicts::Exemption{}));
+    if (!judged.tag.empty()) fields += "X-Gatepost-Score: " + judged.tag + "\r\n";
+  }
+  return fields;
 }
 
 }  // namespace gatepost::checks

@@ -18,15 +18,24 @@ class ChecksOptions {
   ChecksOptions();
   void visit(base::Visitor& v);
   void validate(base::Problems& problems) const;
-  const std::map<std::string_view, std::unique_ptr<CheckOptions>>& all() const { return options_; }
+  const std::map<std::string_view, std::shared_ptr<CheckOptions>>& all() const { return options_; }
 
  private:
-  std::map<std::string_view, std::unique_ptr<CheckOptions>> options_;
+  std::map<std::string_view, std::shared_ptr<CheckOptions>> options_;
 };
+
+/// The reason of a finding that says that nothing can be known of the client.
+inline constexpr std::string_view hidden_client = "policy.hidden_client";
+
+/// A set of the pipeline's checks, a bit each.
+using CheckSet = std::uint32_t;
 
 /// What one session's checks have found so far.
 class Verdicts {
  public:
+  /// `keep_all`: also that a check found nothing, as `gatepost explain` shows it.
+  explicit Verdicts(bool keep_all = false) : keep_all_(keep_all) {}
+
   /// A HELO replaces what was found of the one before.
   void begin_helo();
   void end_transaction();
@@ -39,25 +48,46 @@ class Verdicts {
   struct Record {
     Judged judged;
     smtp::Stage found;  ///< the stage whose run found it; it may be spoken of as of an earlier one
-    bool counted;
+    CheckSet bit;
     std::string subject;
+    base::Millis waited{0};
+    bool cached = false;
+  };
+  struct Waiting {
+    smtp::Stage stage;
+    CheckSet bit;
+    base::Instant since;
+  };
+  /// What is judged differently for some recipients: not in one message.
+  struct Exemption {
+    bool all = false;  ///< of all checks
+    CheckSet checks = 0;
+    bool operator==(const Exemption&) const = default;
   };
   static telemetry::Finding recorded(const Record& record);
+  base::Millis waited(smtp::Stage stage, CheckSet bit, const Evidence& evidence);
 
-  std::vector<Record> session_;                                 ///< connect and HELO
-  std::vector<Record> transaction_;                             ///< MAIL, header and message
-  std::vector<Record> recipients_;                              ///< RCPT; concern one recipient each
-  std::array<std::uint32_t, smtp::stage_names.size()> done_{};  ///< per stage, one bit per check
-  std::optional<bool> exempt_;  ///< whether the recipients of the transaction are exempt
+  bool keep_all_;
+  bool met_ = false;                 ///< the client has been looked at
+  CheckSet client_exempt_ = 0;       ///< not asked: exempt clients, hidden clients
+  CheckSet sender_exempt_ = 0;       ///< of the transaction
+  std::vector<Record> session_;      ///< connect and HELO
+  std::vector<Record> transaction_;  ///< MAIL, header and message
+  std::vector<Record> recipients_;   ///< RCPT; concern one recipient each
+  std::vector<Waiting> waiting_;
+  std::array<CheckSet, smtp::stage_names.size()> done_{};  ///< per stage
+  std::optional<Exemption> exemption_;                     ///< of the accepted recipients
 };
 
 class Pipeline {
  public:
-  Pipeline(const ChecksOptions& checks, PolicyOptions policy);
+  /// `files`: what the checks read, and what is wrong there.
+  Pipeline(const ChecksOptions& checks, PolicyOptions policy, CheckFiles& files);
 
   struct Consultation {
     bool pending = false;  ///< evidence is missing; ask again when it is there
     smtp::Decision decision;
+    std::string tag;  ///< see DecisionBasis
   };
   Consultation connect(const smtp::ConnectFacts& facts, Evidence& evidence, Verdicts& verdicts) const;
   Consultation helo(const smtp::HeloFacts& facts, Evidence& evidence, Verdicts& verdicts) const;
@@ -66,7 +96,14 @@ class Pipeline {
   Consultation data(const smtp::DataFacts& facts, Evidence& evidence, Verdicts& verdicts) const;
   Consultation message(const smtp::MessageFacts& facts, Evidence& evidence, Verdicts& verdicts) const;
 
+  /// The fields to put in front of the message, now that it is accepted.
+  std::string header_fields(const Verdicts& verdicts) const;
+
   const PolicyOptions& policy() const { return policy_; }
+  /// Whose word the checks take, each once.
+  std::vector<WitnessPtr> witnesses() const;
+  /// Files to be watched.
+  const std::vector<std::string>& files() const { return files_; }
 
  private:
   struct Entry {
@@ -75,15 +112,32 @@ class Pipeline {
     Mode mode;
     OnError on_error;
     bool absolute;
+    std::shared_ptr<const CheckOptions> options;  ///< its exemptions
+    CheckSet bit;
   };
   using Records = std::vector<Verdicts::Record>;
-  template <class Run>
-  bool run(smtp::Stage stage, Verdicts& verdicts, Records& into, std::string_view subject, Run run) const;
+  void meet(const smtp::ConnectFacts& facts, Evidence& evidence, Verdicts& verdicts) const;
+  static bool examined(std::vector<Finding>& findings, Evidence& evidence);
+  template <class Call>
+  bool run(smtp::Stage stage, Evidence& evidence, Verdicts& verdicts, Records& into, std::string_view subject,
+           Call call) const;
+  void take(const Entry& entry, smtp::Stage stage, std::vector<Finding> findings, Evidence& evidence,
+            Verdicts& verdicts, Records& into, std::string_view subject) const;
+  bool run_early(const smtp::ConnectFacts& facts, Evidence& evidence, Verdicts& verdicts) const;
+  bool run_early(const smtp::HeloFacts& facts, Evidence& evidence, Verdicts& verdicts) const;
+  bool run_early(const smtp::MailFacts& facts, Evidence& evidence, Verdicts& verdicts) const;
   Consultation early(bool pending, Verdicts& verdicts) const;
-  smtp::Decision judge(std::span<const Verdicts::Record> extra, Verdicts& verdicts, bool exempt) const;
+  Consultation late(bool pending, Verdicts& verdicts) const;
+  Consultation accept_or_part(const smtp::RcptFacts& facts, Consultation judged, Records found,
+                              Verdicts::Exemption exemption, Verdicts& verdicts) const;
+  Verdicts::Exemption exemption_of(const mail::Mailbox& recipient, const Records& found) const;
+  CheckSet relevant(const Verdicts& verdicts) const;
+  Consultation judge(std::span<const Verdicts::Record> extra, const Verdicts& verdicts,
+                     const Verdicts::Exemption& exemption) const;
 
   std::vector<Entry> entries_;
   PolicyOptions policy_;
+  std::vector<std::string> files_;
 };
 
 }  // namespace gatepost::checks

@@ -19,8 +19,12 @@ std::vector<Finding> refuse(smtp::Reply reply, std::string evidence = {}) {
 
 class Recipient final : public Check {
  public:
+  Recipient() : Check({smtp::Stage::rcpt}) {}
   Findings rcpt(const smtp::RcptFacts& facts, Evidence& evidence) const override {
     const auto& address = facts.recipient.text();
+    // A bounce goes to the one who sent the message (RFC 5321 4.5.5).
+    if (facts.mail.null_sender && !facts.accepted.empty())
+      return refuse(smtp::reply(Say::second_bounce_recipient, {address}));
     const auto* answer = evidence.recipient(facts.recipient);
     if (answer == nullptr) return std::nullopt;
     switch (answer->kind) {
@@ -59,7 +63,7 @@ class RecipientOptions final : public CheckOptions {
  public:
   RecipientOptions() : CheckOptions(Mode::enforce) {}
   void visit(base::Visitor&) override {}
-  std::unique_ptr<const Check> make() const override { return std::make_unique<Recipient>(); }
+  std::unique_ptr<const Check> make(CheckFiles&) const override { return std::make_unique<Recipient>(); }
   bool absolute() const override { return true; }
 };
 

@@ -100,14 +100,29 @@ DomainTable::Answer DomainTable::find(const mail::Mailbox& recipient) const {
   const auto* domain = domain_of(recipient);
   if (domain == nullptr) return {};
   if (domain->any || (domain->postmaster && is_postmaster(recipient))) return {Answer::Kind::found, domain};
-  const auto key = recipient.has_domain() ? recipient.key() : recipient.local_key() + "@" + first_name_;
-  bool certain = true;
-  for (const auto& directory : domain->directories) {
-    const auto found = directory->find(key);
-    if (found == Lookup::found) return {Answer::Kind::found, domain};
-    certain = certain && found == Lookup::unknown;
+  const auto local = recipient.local_key();
+  const auto at = "@" + (recipient.has_domain() ? recipient.domain_key() : first_name_);
+  auto found = look(*domain, local + at);
+  if (found == Lookup::unknown) {
+    if (const auto bare = mail::without_batv(local); bare != local)
+      found = look(*domain, std::string(bare) + at);
   }
-  return {certain ? Answer::Kind::unknown : Answer::Kind::unavailable, domain};
+  switch (found) {
+    case Lookup::found: return {Answer::Kind::found, domain};
+    case Lookup::unknown: return {Answer::Kind::unknown, domain};
+    default: return {Answer::Kind::unavailable, domain};
+  }
+}
+
+/// In all directories of the domain; unknown only if all of them are sure.
+Lookup DomainTable::look(const Domain& domain, const std::string& key) {
+  auto all = Lookup::unknown;
+  for (const auto& directory : domain.directories) {
+    const auto found = directory->find(key);
+    if (found == Lookup::found) return found;
+    if (found != Lookup::unknown) all = found;
+  }
+  return all;
 }
 
 std::string DomainTable::delivery_address(const mail::Mailbox& recipient) const {

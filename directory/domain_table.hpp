@@ -36,6 +36,7 @@ class DomainTable {
     Kind kind = Kind::not_ours;
     const Domain* domain = nullptr;  ///< null if not ours; lives as long as the table
   };
+  /// A recipient that carries a BATV tag is looked for without it.
   Answer find(const mail::Mailbox& recipient) const;
 
   /// Where a recipient's mail is sent: the recipient, or who is postmaster for it.
@@ -43,11 +44,14 @@ class DomainTable {
 
   std::vector<std::string> names() const;
   bool empty() const { return domains_.empty(); }
+  /// Is a domain (its mail::domain_key()) among them?
+  bool ours(std::string_view domain_key) const { return domains_.count(std::string(domain_key)) > 0; }
   /// Whose the recipient's domain is; null if nobody's here.
   const Domain* domain_of(const mail::Mailbox& recipient) const;
 
  private:
   static bool is_postmaster(const mail::Mailbox& recipient);
+  static Lookup look(const Domain& domain, const std::string& key);
 
   std::vector<std::shared_ptr<Domain>> list_;
   std::unordered_map<std::string, std::shared_ptr<Domain>> domains_;

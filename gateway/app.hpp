@@ -68,6 +68,7 @@ class App final : private webui::Queries {
   base::SystemClock clock_;
   net::asio::io_context admin_{1};
   ServerRegistry servers_;
+  WitnessBoard witnesses_;
   std::shared_ptr<const Snapshot> snapshot_;
   std::unique_ptr<base::MemoryBudget> memory_;
   std::unique_ptr<relay::Learned> learned_;

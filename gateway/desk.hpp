@@ -28,9 +28,12 @@ class Desk {
 
   /// Decides at a stage, or says nothing while evidence is missing; then when_ready() is called and it is
   /// asked again. `again`: this is such a second time.
-  virtual std::optional<smtp::Decision> consult(smtp::Stage stage, const smtp::ServerSession& session,
-                                                bool again) = 0;
+  virtual std::optional<smtp::Decision> consult(smtp::Stage stage, bool again) = 0;
   virtual void when_ready(std::function<void()> call) = 0;
+  /// How long the session may wait for evidence still.
+  virtual base::Millis patience() const { return std::chrono::hours(1); }
+  /// That time is over: what is not known counts as a temporary failure. False: that would change nothing.
+  virtual bool give_up() { return false; }
 
   /// Delivers the session's message within `deadline`, which it sets. `client_gone` looks for the client.
   virtual net::Task<smtp::DeliveryAnswer> deliver(smtp::ServerSession& session, net::Deadline& deadline,

@@ -34,32 +34,77 @@ std::size_t GatewayDesk::memory_share() const {
   return context_.chunks.slice().level() == base::MemoryBudget::Level::plenty ? generous_share : tight_share;
 }
 
-std::optional<smtp::Decision> GatewayDesk::consult(smtp::Stage stage, const smtp::ServerSession& session,
-                                                   bool again) {
+checks::Pipeline::Consultation GatewayDesk::ask(smtp::Stage stage) {
   const auto& pipeline = *context_.live->pipeline;
-  checks::Pipeline::Consultation answer;
   switch (stage) {
-    case smtp::Stage::connect:
-      answer = pipeline.connect(session.connect_facts(), evidence_, verdicts_);
-      break;
-    case smtp::Stage::helo:
-      if (!again) verdicts_.begin_helo();
-      answer = pipeline.helo(session.helo_facts(), evidence_, verdicts_);
-      break;
-    case smtp::Stage::mail: answer = pipeline.mail(session.mail_facts(), evidence_, verdicts_); break;
-    case smtp::Stage::rcpt:
-      if (!again) evidence_.begin_recipient();
-      answer = pipeline.rcpt(session.rcpt_facts(), evidence_, verdicts_);
-      break;
-    case smtp::Stage::data: answer = pipeline.data(session.data_facts(), evidence_, verdicts_); break;
-    case smtp::Stage::message: {
-      const auto data = session.data_facts();
-      answer = pipeline.message(session.message_facts(data), evidence_, verdicts_);
-      break;
-    }
+    case smtp::Stage::connect: return pipeline.connect(session_->connect_facts(), evidence_, verdicts_);
+    case smtp::Stage::helo: return pipeline.helo(session_->helo_facts(), evidence_, verdicts_);
+    case smtp::Stage::mail: return pipeline.mail(session_->mail_facts(), evidence_, verdicts_);
+    case smtp::Stage::rcpt: return pipeline.rcpt(session_->rcpt_facts(), evidence_, verdicts_);
+    case smtp::Stage::data: return pipeline.data(session_->data_facts(), evidence_, verdicts_);
+    case smtp::Stage::message: break;
   }
+  const auto data = session_->data_facts();
+  return pipeline.message(session_->message_facts(data), evidence_, verdicts_);
+}
+
+std::optional<smtp::Decision> GatewayDesk::consult(smtp::Stage stage, bool again) {
+  if (waiting_since_ != base::Instant{}) {
+    waited_ += std::chrono::duration_cast<base::Millis>(context_.clock.now() - waiting_since_);
+    waiting_since_ = {};
+  }
+  if (!again) {
+    if (stage == smtp::Stage::helo) {
+      verdicts_.begin_helo();
+      evidence_.forget_spf();
+    }
+    if (stage == smtp::Stage::rcpt) evidence_.begin_recipient();
+    if (stage <= smtp::Stage::mail) reached_ = stage;
+  }
+  auto answer = ask(stage);
   if (answer.pending) return std::nullopt;
+  if (evidence_.pending()) go_on_meanwhile();
   return std::move(answer.decision);
+}
+
+/// What was started early goes on while the client talks: a lookup that depends on another need not wait for
+/// the next command.
+void GatewayDesk::go_on_meanwhile() {
+  evidence_.when_answered([this] {
+    if (reached_ == smtp::Stage::mail && !session_->in_transaction()) return;
+    ask(reached_);
+    if (evidence_.pending()) go_on_meanwhile();
+  });
+}
+
+void GatewayDesk::when_ready(std::function<void()> call) {
+  waiting_since_ = context_.clock.now();
+  evidence_.when_answered(std::move(call));
+}
+
+base::Millis GatewayDesk::patience() const {
+  return std::max(context_.live->pipeline->policy().dns_budget - waited_, base::Millis{0});
+}
+
+bool GatewayDesk::give_up() {
+  return evidence_.give_up();
+}
+
+checks::DnsAnswer GatewayDesk::dns(const dns::Question& question,
+                                   const std::shared_ptr<checks::Answer<checks::DnsAnswer>>& answer) {
+  return context_.resolver.resolve(question, [answer, &examiner = context_.examiner](const auto& said) {
+    examiner.note(*said);
+    answer->set(said);
+  });
+}
+
+void GatewayDesk::examine(const checks::WitnessPtr& witness,
+                          const std::shared_ptr<checks::Answer<checks::Testimony>>& answer) {
+  context_.examiner.examine(witness, [answer](const checks::Testimony& said) { answer->set(said); });
+}
+
+void GatewayDesk::impeach(const checks::WitnessPtr& witness, std::string_view why) {
+  context_.examiner.impeach(*witness, why);
 }
 
 void GatewayDesk::recipient(const mail::Mailbox& mailbox,
@@ -88,6 +133,12 @@ checks::PastAnswer GatewayDesk::past(const smtp::RcptFacts& facts) {
           recalled.reply.text};
 }
 
+/// The confirmed name, as far as a check has asked for it.
+std::string_view GatewayDesk::client_name() const {
+  const auto* known = evidence_.known_client_name();
+  return known == nullptr ? std::string_view{} : known->confirmed();
+}
+
 std::string GatewayDesk::make_received(const smtp::MailFacts& facts,
                                        std::span<const smtp::Recipient> recipients) const {
   const auto& helo = facts.helo;
@@ -96,13 +147,8 @@ std::string GatewayDesk::make_received(const smtp::MailFacts& facts,
     tls = std::string(helo.tls_version) + " with cipher " + std::string(helo.tls_cipher) + ", " +
           std::to_string(helo.tls_bits) + " bits";
   return mail::received_field(
-      {helo.name,
-       {},
-       helo.connect.client.address,
-       context_.live->config.options.hostname,
-       protocol_name(facts),
-       tls,
-       helo.connect.id.view(),
+      {helo.name, client_name(), helo.connect.client.address, context_.live->config.options.hostname,
+       protocol_name(facts), tls, helo.connect.id.view(),
        recipients.size() == 1 ? std::string_view(recipients[0].mailbox.text()) : std::string_view{},
        context_.clock.wall()});
 }
@@ -124,13 +170,13 @@ net::Task<smtp::DeliveryAnswer> GatewayDesk::deliver(smtp::ServerSession& sessio
   const auto live = context_.live;  // a reload must not take the route away meanwhile
   const auto data = session.data_facts();
   const auto& facts = data.mail;
-  const auto received = make_received(facts, data.recipients);
+  const auto fields = live->pipeline->header_fields(verdicts_) + make_received(facts, data.recipients);
   smtp::Envelope envelope;
   envelope.sender = facts.sender.text();
   envelope.dsn = facts.parameters.dsn;
   envelope.eight_bit = facts.parameters.body == smtp::BodyType::eight_bit_mime;
   envelope.smtputf8 = facts.parameters.smtputf8;
-  envelope.size = data.body.content_size() + received.size();
+  envelope.size = data.body.content_size() + fields.size();
   std::vector<std::string> keys;
   std::vector<bool> suspects;
   const auto sender = sender_key(facts);
@@ -148,7 +194,7 @@ net::Task<smtp::DeliveryAnswer> GatewayDesk::deliver(smtp::ServerSession& sessio
     smtp::DeliveryAnswer answer{smtp::Ending::deferred, smtp::reply(smtp::Say::relay_failed)};
     co_return answer;
   }
-  const relay::Message message{*route, envelope, data.body, received, suspects, facts.helo.connect.id.view()};
+  const relay::Message message{*route, envelope, data.body, fields, suspects, facts.helo.connect.id.view()};
   auto delivery = co_await context_.deliverer.deliver(message, deadline, std::move(client_gone));
   delivery_ = std::make_unique<relay::Delivery>(std::move(delivery));
   context_.learned.apply(sender, keys, delivery_->lessons, context_.clock.now());
@@ -177,6 +223,7 @@ void GatewayDesk::transaction_ended(const smtp::TransactionRecord& record, base:
     event.server_tls = delivery_->encrypted;
     event.delivery = delivery_time_;
   }
+  event.client_name = client_name();
   event.spilled = spilled;
   event.duration = duration;
   context_.recorder.record(event);

@@ -153,7 +153,7 @@ bool Session::consult(Stage stage, bool again) {
     transaction_started_ = context_.clock.now();
     spilled_ = false;
   }
-  auto decision = desk_->consult(stage, machine_, again);
+  auto decision = desk_->consult(stage, again);
   if (!decision) return false;
   take_step(machine_.consulted(std::move(*decision)));
   return true;
@@ -162,15 +162,19 @@ bool Session::consult(Stage stage, bool again) {
 net::Task<void> Session::consult_slowly(Stage stage) {
   if (!try_flush()) co_await flush(settings_->options.command_timeout);
   if (broken_) co_return;
-  set_deadline(settings_->options.command_timeout);
   do {
+    set_deadline(std::min(settings_->options.command_timeout, desk_->patience()));
     // The answer may come when this session is gone.
     auto ready = std::make_shared<net::OneShot<bool>>(context_.io.get_executor());
     desk_->when_ready([ready] { ready->set(true); });
     watching_ = true;
     const bool answered = co_await ready->wait(deadline_);
     watching_ = false;
-    if (!answered && !ready->ready()) co_return interrupted();
+    if (answered || ready->ready()) continue;
+    const bool late =
+        deadline_.interrupted() == net::Interrupt::expired && context_.clock.now() < session_end();
+    if (!late || !desk_->give_up()) co_return interrupted();
+    deadline_.clear();
   } while (!consult(stage, true));
 }
 

@@ -48,12 +48,12 @@ class SinkDesk final : public Desk {
  public:
   explicit SinkDesk(Sink& sink) : sink_(sink) {}
 
-  void opened(const smtp::ServerSession&) override {}
+  void opened(const smtp::ServerSession& session) override { session_ = &session; }
   smtp::Extensions extensions() const override;
   bool has_room() const override { return true; }
   std::size_t memory_share() const override { return SIZE_MAX / 2; }
   bool memory_exhausted() const override { return false; }
-  std::optional<smtp::Decision> consult(Stage stage, const smtp::ServerSession& session, bool again) override;
+  std::optional<smtp::Decision> consult(Stage stage, bool again) override;
   void when_ready(std::function<void()> call) override;
   net::Task<smtp::DeliveryAnswer> deliver(smtp::ServerSession& session, net::Deadline& deadline,
                                           std::function<bool()> client_gone) override;
@@ -67,6 +67,7 @@ class SinkDesk final : public Desk {
   bool store(smtp::ServerSession& session);
 
   Sink& sink_;
+  const smtp::ServerSession* session_ = nullptr;
   base::Millis delay_{};
   std::unique_ptr<Timer> timer_;
 };
@@ -211,8 +212,8 @@ const SinkRule* SinkDesk::rule_for(Stage stage, const smtp::ServerSession& sessi
   return nullptr;
 }
 
-std::optional<smtp::Decision> SinkDesk::consult(Stage stage, const smtp::ServerSession& session, bool again) {
-  const auto* rule = rule_for(stage, session);
+std::optional<smtp::Decision> SinkDesk::consult(Stage stage, bool again) {
+  const auto* rule = rule_for(stage, *session_);
   if (rule == nullptr) return smtp::Decision::accept();
   if (rule->delay.count() > 0 && !again) {
     delay_ = rule->delay;

@@ -154,7 +154,23 @@ void warn_of_missing_roles(const directory::DomainTable& domains, base::Problems
   }
 }
 
+void add_mistakes(const checks::CheckFiles& files, std::vector<ConfigProblem>& problems) {
+  for (const auto& mistake : files.mistakes)
+    problems.push_back(
+        {mistake.file, mistake.line, mistake.line == 0 ? 0U : 1U, mistake.message, mistake.hint, false});
+}
+
 }  // namespace
+
+std::shared_ptr<const Snapshot> Snapshot::with_checks_again(std::vector<ConfigProblem>& mistakes) const {
+  checks::CheckFiles files;
+  auto made = std::make_shared<checks::Pipeline>(config.options.checks, config.options.policy, files);
+  add_mistakes(files, mistakes);
+  if (!files.mistakes.empty()) return nullptr;
+  auto snapshot = std::make_shared<Snapshot>(*this);
+  snapshot->pipeline = std::move(made);
+  return snapshot;
+}
 
 std::shared_ptr<relay::Server> ServerRegistry::get(const relay::HostPort& address, int max_connections) {
   auto& server = servers_[address];
@@ -183,8 +199,15 @@ std::shared_ptr<const Snapshot> Snapshot::build(Config& config, ServerRegistry& 
     warn_of_unreachable(options, *snapshot, roles);
     config.add(roles);
   }
+  checks::CheckFiles files;
+  snapshot->pipeline = std::make_shared<checks::Pipeline>(options.checks, options.policy, files);
+  add_mistakes(files, config.problems);
   if (config.has_errors()) return nullptr;
-  snapshot->pipeline = std::make_shared<checks::Pipeline>(options.checks, options.policy);
+  snapshot->site = {options.hostname, {}, options.policy.clients_are_real};
+  for (const auto& endpoint : options.smtp.listen) {
+    if (endpoint.address.scope() != base::Scope::unspecified)
+      snapshot->site.addresses.push_back(endpoint.address);
+  }
   snapshot->config = std::move(config);
   const auto& kept = snapshot->config.options;
   snapshot->settings = std::make_shared<smtp::ServerSession::Settings>(

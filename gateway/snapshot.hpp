@@ -30,11 +30,15 @@ struct Snapshot {
   std::map<std::string, std::shared_ptr<const relay::Route>> routes;
   std::shared_ptr<const checks::Pipeline> pipeline;
   std::shared_ptr<const net::TlsServerContext> tls;
+  checks::Site site;
 
   /// Reads what `config` names. Problems are added to its list; null if there are errors among them.
   /// `make_certificate`: make the self-signed certificate if it is not there.
   static std::shared_ptr<const Snapshot> build(Config& config, ServerRegistry& servers,
                                                bool make_certificate);
+
+  /// The same with checks made anew, since a file of theirs has changed. Null, with `mistakes`, if it is bad.
+  std::shared_ptr<const Snapshot> with_checks_again(std::vector<ConfigProblem>& mistakes) const;
 
   /// What EHLO may offer as things stand: what every backend seen so far can do.
   smtp::Extensions offer() const;

@@ -16,6 +16,13 @@ namespace {
 
 constexpr base::Millis probe_patience{10000};
 
+struct NoResolver final : dns::Resolver {
+  std::shared_ptr<const dns::Answer> resolve(const dns::Question&, Answered, Freshness) override {
+    return std::make_shared<const dns::Answer>();
+  }
+  bool healthy() const override { return false; }
+};
+
 std::chrono::nanoseconds thread_time() {
   timespec used{};
   ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
@@ -46,13 +53,17 @@ Worker::Worker(unsigned index, const Shared& shared, std::shared_ptr<const Snaps
       deliverer_(io_, pool_, shared.spill, shared.clock, snapshot->config.options.relay),
       recorder_(recorder),
       live_(std::move(snapshot)),
+      resolver_(std::make_unique<NoResolver>()),
+      examiner_(*resolver_, shared.witnesses, shared.clock),
       context_{io_, shared.clock, chunks_, shared.spill, buffers_, {}},
-      desk_{shared_.clock, shared_.learned, chunks_, deliverer_, recorder_, live_},
+      desk_{shared_.clock, shared_.learned, chunks_,   deliverer_,       recorder_,
+            live_,         *resolver_,      examiner_, resolver_witness_},
       timer_(io_) {
   context_.start_tls = [this](std::unique_ptr<net::Stream> plain) -> std::unique_ptr<net::Stream> {
     return std::make_unique<net::TlsStream>(io_, static_cast<net::TcpStream&>(*plain).release(),
                                             live_->tls->make_session());
   };
+  make_witness();
   arm_sweep();
 }
 
@@ -78,6 +89,16 @@ void Worker::set_snapshot(std::shared_ptr<const Snapshot> snapshot) {
   live_ = std::move(snapshot);
   deliverer_.set_options(live_->config.options.relay);
   pool_.set_hostname(live_->config.options.hostname);
+  make_witness();
+}
+
+void Worker::make_witness() {
+  auto names = live_->domains.names();
+  constexpr std::size_t enough = 2;
+  names.resize(std::min(names.size(), enough));
+  names.push_back(live_->config.options.hostname);
+  resolver_witness_ = make_resolver_witness(names, [this] { return examiner_.seen_existing(); });
+  examiner_.forget();
 }
 
 bool Worker::is_balancer(const base::IpAddress& peer) const {

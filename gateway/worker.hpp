@@ -8,6 +8,7 @@
 
 #include "core/base/random.hpp"
 #include "gateway/gateway_desk.hpp"
+#include "gateway/resolver_witness.hpp"
 #include "gateway/session.hpp"
 #include "gateway/snapshot.hpp"
 
@@ -19,6 +20,7 @@ struct Shared {
   base::MemoryBudget& memory;
   relay::Learned& learned;
   state::SpillStore& spill;
+  WitnessBoard& witnesses;
   std::atomic<std::int64_t>& sessions;  ///< open in all threads
   std::int64_t most_sessions;           ///< as many as there are descriptors for
 };
@@ -72,6 +74,7 @@ class Worker {
   void run_session(std::unique_ptr<Session> session);
   void notice(telemetry::Level level, std::string_view topic, std::string_view text);
   std::optional<smtp::Reply> turn_away() const;
+  void make_witness();
   bool is_balancer(const base::IpAddress& peer) const;
 
   unsigned index_;
@@ -85,6 +88,9 @@ class Worker {
   relay::Deliverer deliverer_;
   telemetry::Recorder& recorder_;
   std::shared_ptr<const Snapshot> live_;
+  std::unique_ptr<dns::Resolver> resolver_;
+  Examiner examiner_;
+  checks::WitnessPtr resolver_witness_;
   SessionContext context_;
   DeskContext desk_;
   Sessions sessions_;

@@ -1,6 +1,7 @@
 #include "mail/address.hpp"
 
 #include <idn2.h>
+#include <algorithm>
 
 #include <utility>
 
@@ -212,6 +213,21 @@ std::optional<std::string> address_key(std::string_view text) {
   }
   const auto mailbox = Mailbox::parse(text);
   return mailbox ? std::optional(mailbox->key()) : std::nullopt;
+}
+
+std::string_view without_batv(std::string_view local) {
+  constexpr std::size_t tag_size = 10;
+  const auto is_tag = [](std::string_view text) {
+    return text.size() == tag_size && std::all_of(text.begin(), text.begin() + 4, base::is_digit) &&
+           text.find_first_not_of("0123456789abcdefABCDEF", 4) == std::string_view::npos;
+  };
+  if (!base::istarts_with(local, "prvs=")) return local;
+  const auto rest = local.substr(5);
+  if (rest.size() < tag_size + 2) return local;
+  if (is_tag(rest.substr(0, tag_size)) && rest[tag_size] == '=') return rest.substr(tag_size + 1);
+  const auto separator = rest.size() - tag_size - 1;
+  if (rest[separator] == '=' && is_tag(rest.substr(separator + 1))) return rest.substr(0, separator);
+  return local;
 }
 
 }  // namespace gatepost::mail

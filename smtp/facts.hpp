@@ -34,6 +34,7 @@ struct HeloFacts {
   std::string_view tls_version;
   std::string_view tls_cipher;
   int tls_bits = 0;
+  std::string name_before = {};  ///< said earlier in the session (not before STARTTLS); empty: none
 };
 
 struct MailFacts {

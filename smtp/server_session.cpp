@@ -20,7 +20,7 @@ bool is_clean(std::string_view line) {
 }  // namespace
 
 ServerSession::ServerSession(const Settings& settings, ServerHost& host, ConnectFacts facts)
-    : settings_(settings), host_(host), connect_(facts), helo_{connect_, {}, false, false, {}, {}, 0} {}
+    : settings_(settings), host_(host), connect_(facts), helo_{connect_, {}, false, false, {}, {}, 0, {}} {}
 
 void ServerSession::note_proxy(const base::Endpoint& client, const base::Endpoint& local) {
   connect_.via = connect_.client;
@@ -95,6 +95,7 @@ Step ServerSession::run_helo(const CommandLine& line) {
   if (!valid_helo(line.argument)) return error(reply(Say::bad_helo, {base::to_upper(line.word)}), line.word);
   end_transaction(Ending::aborted, std::nullopt);
   mail_refusal_.reset();
+  if (helo_.name_before.empty()) helo_.name_before = std::move(helo_.name);
   helo_.name = line.argument.substr(0, line.argument.find(' '));
   helo_.extended = line.verb == Verb::ehlo;
   return {Action::consult, Stage::helo};
@@ -471,6 +472,7 @@ Step ServerSession::delivered(DeliveryAnswer answer) {
 
 Step ServerSession::tls_started(std::string_view version, std::string_view cipher, int bits) {
   helo_.name.clear();
+  helo_.name_before.clear();
   helo_.tls = true;
   helo_.tls_version = version;
   helo_.tls_cipher = cipher;

@@ -30,15 +30,28 @@ constexpr std::string_view name_of(Verdict verdict) {
   return verdict_names[static_cast<std::size_t>(verdict)];
 }
 
+/// Whether a finding counted.
+enum class Weight : std::uint8_t {
+  enforced,  ///< it did
+  observed,  ///< it was only recorded
+  exempt,    ///< sender, recipient or client is exempt from the check
+};
+inline constexpr std::array<std::string_view, 3> weight_names{"enforce", "observe", "exempt"};
+constexpr std::string_view name_of(Weight weight) {
+  return weight_names[static_cast<std::size_t>(weight)];
+}
+
 struct Finding {
   std::string_view check;  ///< the check's name
   smtp::Stage stage;
-  bool enforced = true;  ///< false: in observe mode, or exempt; did not count
+  Weight weight = Weight::enforced;
   Verdict verdict = Verdict::none;
   std::string_view reason;  ///< stable token: "access.denied"
   double score = 0;
-  std::string evidence;  ///< what it rests on, in words
-  std::string subject;   ///< the recipient concerned, if any
+  std::string evidence;    ///< what it rests on, in words
+  std::string subject;     ///< the recipient concerned, if any
+  base::Millis waited{0};  ///< for evidence
+  bool cached = false;     ///< it rests on DNS answers, all from the cache
 };
 
 }  // namespace gatepost::telemetry

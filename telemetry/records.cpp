@@ -25,6 +25,10 @@ void write_client(RecordWriter& w, const smtp::HeloFacts& session) {
   }
 }
 
+std::uint64_t ms(base::Millis duration) {
+  return static_cast<std::uint64_t>(std::max<std::int64_t>(duration.count(), 0));
+}
+
 void write_findings(RecordWriter& w, const std::vector<Finding>& findings) {
   if (findings.empty()) return;
   w.begin_list("findings");
@@ -34,10 +38,12 @@ void write_findings(RecordWriter& w, const std::vector<Finding>& findings) {
     w.field("stage", smtp::name_of(finding.stage));
     w.field("verdict", name_of(finding.verdict));
     w.optional("reason", finding.reason);
-    if (!finding.enforced) w.field("mode", "observe");
+    if (finding.weight != Weight::enforced) w.field("mode", name_of(finding.weight));
     if (finding.score != 0) w.field("score", finding.score);
     w.optional("evidence", finding.evidence);
     w.optional("rcpt", finding.subject);
+    w.optional("ms", ms(finding.waited));
+    w.flag("cached", finding.cached);
     w.end_item();
   }
   w.end_list();
@@ -49,10 +55,6 @@ void write_content(RecordWriter& w, const smtp::TransactionRecord& record) {
   w.flag("smtputf8", record.smtputf8);
   w.optional("bare_lf", record.flaws.bare_lf);
   w.optional("bare_cr", record.flaws.bare_cr);
-}
-
-std::uint64_t ms(base::Millis duration) {
-  return static_cast<std::uint64_t>(std::max<std::int64_t>(duration.count(), 0));
 }
 
 }  // namespace

@@ -1,7 +1,24 @@
 // tests/checks/<name>.cases: facts and what the world answers, then the verdict and reason of the check
 // <name>. The check runs at all stages as in a session; late answers are tried too: each case runs a second
 // time with every question answered only after it was asked.
+//
+//   config: <toml line>       of the configuration; hostname and nothing else is there by itself
+//   zone: <line>              of a FakeZone: what DNS says; anything else that is asked is a mistake
+//   suspended: <witness>      a list that is switched off
+//   file: <name> <text>       a file named @DIR@/<name> holds this line (more lines: more of these)
+//   directory:, route:, past: see recipient.cases
+//   case: <facts> -> <findings>    facts: client, helo, from, to, accepted, helo_before, data (header lines
+//                             with | between); findings: "verdict reason @stage", "score 2.5 reason @stage",
+//                             joined by " + ", with "[observe]" or "[enforce]" behind a reason that has its
+//                             own mode, and
+//                             "(impeached NAME)" for each list that gave itself away
+//   says: <text>              what the first finding of the last case says to the client
+//   because: <text>           the evidence of its first finding
+//
+// In config lines @DIR@ is a directory of the test's own.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -10,12 +27,15 @@
 
 #include "checks/check.hpp"
 #include "core/base/text.hpp"
+#include "core/state/body.hpp"
 #include "gateway/config.hpp"
 #include "tests/support/fake_clock.hpp"
+#include "tests/support/fake_zone.hpp"
 
 namespace gatepost::checks {
 namespace {
 
+using tests::FakeClock;
 using Kind = directory::DomainTable::Answer::Kind;
 
 struct World {
@@ -24,11 +44,17 @@ struct World {
   bool directory_available = true;
   std::map<std::string, std::pair<std::string, bool>> routes;  ///< by domain: route, up
   PastAnswer past;
+  std::string zone;
+  std::set<std::string> suspended;
 };
 
 class Source final : public EvidenceSource {
  public:
-  Source(const World& world, bool late) : world_(world), late_(late) {}
+  Source(const World& world, bool late) : world_(world), zone_(world.zone), late_(late) {
+    site_.hostname = "mx.example.org";
+    site_.addresses = {*base::IpAddress::parse("192.0.2.25")};
+    resolver_ = std::make_shared<const Witness>(Witness{"resolver", {}, {}});
+  }
 
   void recipient(const mail::Mailbox& mailbox,
                  const std::shared_ptr<Answer<RecipientAnswer>>& answer) override {
@@ -48,20 +74,48 @@ class Source final : public EvidenceSource {
     }
   }
   PastAnswer past(const smtp::RcptFacts&) override { return world_.past; }
+  DnsAnswer dns(const dns::Question& question, const std::shared_ptr<Answer<DnsAnswer>>& answer) override {
+    auto said = std::make_shared<const dns::Answer>(zone_.answer(question));
+    if (!late_) return said;
+    later_.push_back([answer, said] { answer->set(said); });
+    return nullptr;
+  }
+  bool suspended(const Witness& witness) const override { return world_.suspended.count(witness.name) > 0; }
+  void examine(const WitnessPtr&, const std::shared_ptr<Answer<Testimony>>& answer) override {
+    answer->set({true, {}});
+  }
+  void impeach(const WitnessPtr& witness, std::string_view) override { impeached.insert(witness->name); }
+  WitnessPtr resolver() const override { return resolver_; }
+  const Site& site() const override { return site_; }
+  bool ours(std::string_view domain) const override { return world_.routes.count(std::string(domain)) > 0; }
+  base::Instant now() const override { return clock_.now(); }
+  base::WallTime wall() const override { return clock_.wall(); }
+
+  const tests::FakeZone& zone() const { return zone_; }
+  std::set<std::string> impeached;
+
   void answer_now() {
     for (auto& call : std::exchange(later_, {})) call();
   }
 
  private:
   const World& world_;
+  tests::FakeZone zone_;
+  FakeClock clock_;
+  Site site_;
+  WitnessPtr resolver_;
   bool late_;
   std::vector<std::function<void()>> later_;
 };
 
-/// "key=value key=value"
+/// "key=value key=value"; data, which holds spaces, stands last.
 std::map<std::string, std::string> read_facts(std::string_view text) {
   std::map<std::string, std::string> facts;
   while (!text.empty()) {
+    if (text.starts_with("data=")) {
+      facts["data"] = text.substr(5);
+      break;
+    }
     auto value = base::split_off(text, ' ');
     const auto key = base::split_off(value, '=');
     facts[std::string(key)] = value;
@@ -71,7 +125,7 @@ std::map<std::string, std::string> read_facts(std::string_view text) {
 
 template <class Ask>
 void ask(Source& source, std::vector<std::pair<Finding, smtp::Stage>>& all, smtp::Stage stage, Ask call) {
-  for (int round = 0; round < 5; ++round) {
+  for (int round = 0; round < 30; ++round) {
     auto findings = call();
     if (!findings) {
       source.answer_now();
@@ -83,40 +137,75 @@ void ask(Source& source, std::vector<std::pair<Finding, smtp::Stage>>& all, smtp
   ADD_FAILURE() << "the check never came to an end";
 }
 
-std::string verdict_of(const Check& check, const World& world,
-                       const std::map<std::string, std::string>& facts, bool late) {
-  Source source(world, late);
-  Evidence evidence(source);
-  smtp::ConnectFacts connect;
-  connect.client.address = *base::IpAddress::parse(facts.at("client"));
-  smtp::HeloFacts helo{
-      connect, facts.count("helo") > 0 ? facts.at("helo") : "client.example", true, false, {}, {}, 0};
-  smtp::MailFacts mail{helo, {}, facts.at("from") == "<>", {}};
-  if (!mail.null_sender) mail.sender = *mail::Mailbox::parse(facts.at("from"));
-  std::vector<smtp::Recipient> accepted;
-  if (facts.count("accepted") > 0) accepted.push_back({*mail::Mailbox::parse(facts.at("accepted")), {}});
-  const auto recipient = *mail::Mailbox::parse(facts.at("to"));
-  const smtp::RcptFacts rcpt{mail, recipient, accepted};
-  std::vector<std::pair<Finding, smtp::Stage>> all;
-  ask(source, all, smtp::Stage::connect, [&] { return check.connect(connect, evidence); });
-  ask(source, all, smtp::Stage::helo, [&] { return check.helo(helo, evidence); });
-  ask(source, all, smtp::Stage::mail, [&] { return check.mail(mail, evidence); });
-  ask(source, all, smtp::Stage::rcpt, [&] { return check.rcpt(rcpt, evidence); });
-  if (all.empty()) return "none";
+using Found = std::vector<std::pair<Finding, smtp::Stage>>;
+
+std::string describe(const Found& all, const Source& source) {
   std::string text;
   for (const auto& [finding, stage] : all) {
     if (!text.empty()) text += " + ";
-    const auto reason = finding.reply ? finding.reply->token() : finding.reason;
-    text += std::string(telemetry::name_of(finding.verdict)) + " " + std::string(reason) + " @" +
-            std::string(smtp::name_of(finding.stage.value_or(stage)));
+    text += telemetry::name_of(finding.verdict);
+    if (finding.verdict == telemetry::Verdict::score) text += fmt::format(" {:g}", finding.score);
+    const auto reason = finding.reason.empty() && finding.reply ? finding.reply->token() : finding.reason;
+    text += " " + std::string(reason);
+    if (finding.mode) text += " [" + base::TextForm<Mode>::print(*finding.mode) + "]";
+    text += " @" + std::string(smtp::name_of(finding.stage.value_or(stage)));
   }
-  return text;
+  for (const auto& name : source.impeached) text += " (impeached " + name + ")";
+  return text.empty() ? "none" : text;
+}
+
+/// Runs a check through all stages of a session with these facts.
+Found findings_of(const Check& check, Source& source, const std::map<std::string, std::string>& facts) {
+  const auto fact = [&facts](const char* key, std::string otherwise) {
+    const auto found = facts.find(key);
+    return found == facts.end() ? otherwise : found->second;
+  };
+  Evidence evidence(source);
+  smtp::ConnectFacts connect;
+  connect.client.address = *base::IpAddress::parse(fact("client", "203.0.113.9"));
+  connect.local.address = *base::IpAddress::parse("192.0.2.25");
+  Found all;
+  ask(source, all, smtp::Stage::connect, [&] { return check.connect(connect, evidence); });
+  if (facts.count("helo_before") > 0) {
+    smtp::HeloFacts before{connect, facts.at("helo_before"), true, false, {}, {}, 0};
+    Found ignored;
+    ask(source, ignored, smtp::Stage::helo, [&] { return check.helo(before, evidence); });
+  }
+  smtp::HeloFacts helo{connect, fact("helo", "client.example"), true, false, {}, {},
+                       0,       fact("helo_before", "")};
+  ask(source, all, smtp::Stage::helo, [&] { return check.helo(helo, evidence); });
+  const auto from = fact("from", "a@remote.example");
+  smtp::MailFacts mail{helo, {}, from == "<>", {}};
+  if (!mail.null_sender) mail.sender = *mail::Mailbox::parse(from);
+  ask(source, all, smtp::Stage::mail, [&] { return check.mail(mail, evidence); });
+  std::vector<smtp::Recipient> accepted;
+  if (facts.count("accepted") > 0) accepted.push_back({*mail::Mailbox::parse(facts.at("accepted")), {}});
+  const auto recipient = *mail::Mailbox::parse(fact("to", "user@example.org"));
+  const smtp::RcptFacts rcpt{mail, recipient, accepted};
+  ask(source, all, smtp::Stage::rcpt, [&] { return check.rcpt(rcpt, evidence); });
+  if (facts.count("data") > 0) {
+    base::MemoryBudget budget(1 << 20);
+    state::ChunkPool pool(budget);
+    state::Body body(pool, state::Body::Form::plain);
+    auto text = facts.at("data");
+    for (auto at = text.find('|'); at != std::string::npos; at = text.find('|')) text.replace(at, 1, "\r\n");
+    body.append(text + "\r\n\r\ncontent\r\n");
+    const smtp::DataFacts data{mail, accepted, body};
+    ask(source, all, smtp::Stage::data, [&] { return check.data(data, evidence); });
+  }
+  return all;
 }
 
 /// Reads a file of cases and runs each as it is met.
 class Runner {
  public:
-  explicit Runner(std::string name) : name_(std::move(name)) {}
+  explicit Runner(std::string name)
+      : name_(std::move(name)),
+        directory_(std::filesystem::temp_directory_path() /
+                   ("gatepost-cases-" + name_ + "-" + std::to_string(::getpid()))) {
+    begin_world();
+  }
+  ~Runner() { std::filesystem::remove_all(directory_); }
 
   void run(const std::string& path) {
     std::ifstream in(path);
@@ -132,12 +221,39 @@ class Runner {
     const auto key = base::split_off(rest, ':');
     rest = base::trim(rest);
     if (key == "case") return run_case(rest, place);
+    if (key == "says") {
+      EXPECT_EQ(said_, rest) << place;
+      return;
+    }
+    if (key == "because") {
+      EXPECT_EQ(because_, rest) << place;
+      return;
+    }
     // The first line behind a case begins another world, but for "past", which only changes.
-    if (std::exchange(in_cases_, false) && key != "past") world_ = {};
-    if (key == "config") world_.config += std::string(rest) + "\n";
+    if (std::exchange(in_cases_, false) && key != "past") begin_world();
+    if (key == "config") world_.config += with_directory(rest) + "\n";
+    if (key == "zone") world_.zone += std::string(rest) + "\n";
+    if (key == "suspended") world_.suspended.emplace(rest);
+    if (key == "file") write_file(rest);
     if (key == "past") read_past(rest);
     if (key == "directory") read_directory(rest);
     if (key == "route") read_route(rest);
+  }
+
+  void begin_world() {
+    world_ = {};
+    std::filesystem::remove_all(directory_);
+    std::filesystem::create_directories(directory_);
+  }
+  std::string with_directory(std::string_view text) const {
+    std::string out(text);
+    for (auto at = out.find("@DIR@"); at != std::string::npos; at = out.find("@DIR@"))
+      out.replace(at, 5, directory_.string());
+    return out;
+  }
+  void write_file(std::string_view rest) {
+    const auto name = base::split_off(rest, ' ');
+    std::ofstream(directory_ / std::string(name), std::ios::app) << rest << "\n";
   }
 
   void read_past(std::string_view rest) {
@@ -172,15 +288,25 @@ class Runner {
     auto config = gateway::read_config_text(world_.config, place);
     for (const auto& problem : config.problems)
       EXPECT_EQ(problem.to_string().find("checks."), std::string::npos) << problem.to_string();
-    const auto check = config.options.checks.all().at(name_)->make();
+    CheckFiles files;
+    const auto check = config.options.checks.all().at(name_)->make(files);
+    for (const auto& mistake : files.mistakes) ADD_FAILURE() << place << ": " << mistake.message;
     for (const bool late : {false, true}) {
-      EXPECT_EQ(verdict_of(*check, world_, read_facts(text.substr(0, arrow)), late), text.substr(arrow + 4))
-          << place << (late ? " (late answers)" : "");
+      Source source(world_, late);
+      const auto found = findings_of(*check, source, read_facts(text.substr(0, arrow)));
+      EXPECT_EQ(describe(found, source), text.substr(arrow + 4)) << place << (late ? " (late answers)" : "");
+      for (const auto& question : source.zone().unexpected())
+        ADD_FAILURE() << place << ": the zone does not know " << question;
+      said_ = found.empty() || !found[0].first.reply ? "" : found[0].first.reply->line();
+      because_ = found.empty() ? "" : found[0].first.evidence;
     }
   }
 
   std::string name_;
+  std::filesystem::path directory_;
   World world_;
+  std::string said_;
+  std::string because_;
   bool in_cases_ = false;
   int cases_ = 0;
 };

@@ -3,6 +3,7 @@
 
 #include "checks/pipeline.hpp"
 #include "gateway/config.hpp"
+#include "tests/support/fake_clock.hpp"
 
 namespace gatepost::checks {
 namespace {
@@ -18,6 +19,23 @@ struct Source final : EvidenceSource {
   }
   void answer_now() { pending->set({directory::DomainTable::Answer::Kind::found, "inside", true}); }
   PastAnswer past(const smtp::RcptFacts&) override { return {}; }
+  DnsAnswer dns(const dns::Question&, const std::shared_ptr<Answer<DnsAnswer>>&) override {
+    return std::make_shared<const dns::Answer>();
+  }
+  bool suspended(const Witness&) const override { return false; }
+  void examine(const WitnessPtr&, const std::shared_ptr<Answer<Testimony>>& answer) override {
+    answer->set({true, {}});
+  }
+  void impeach(const WitnessPtr&, std::string_view) override {}
+  WitnessPtr resolver() const override { return nullptr; }
+  const Site& site() const override { return site_; }
+  bool ours(std::string_view) const override { return false; }
+  base::Instant now() const override { return clock_.now(); }
+  base::WallTime wall() const override { return clock_.wall(); }
+
+ private:
+  Site site_;
+  tests::FakeClock clock_;
 };
 
 struct PipelineTest : testing::Test {
@@ -33,7 +51,8 @@ struct PipelineTest : testing::Test {
 
   void configure(const std::string& text) {
     const auto config = gateway::read_config_text(text, "test");
-    pipeline = std::make_unique<Pipeline>(config.options.checks, config.options.policy);
+    CheckFiles files;
+    pipeline = std::make_unique<Pipeline>(config.options.checks, config.options.policy, files);
   }
   static std::string describe(const Pipeline::Consultation& answer) {
     if (answer.pending) return "pending";
@@ -67,7 +86,7 @@ TEST_F(PipelineTest, records_what_observed_checks_would_have_done) {
   EXPECT_EQ(rcpt("user@example.org"), "accept");
   ASSERT_EQ(verdicts.session_findings().size(), 1U);
   EXPECT_EQ(verdicts.session_findings()[0].reason, "access.denied");
-  EXPECT_FALSE(verdicts.session_findings()[0].enforced);
+  EXPECT_EQ(verdicts.session_findings()[0].weight, telemetry::Weight::observed);
 }
 
 TEST_F(PipelineTest, runs_nothing_that_is_off) {

@@ -3,6 +3,7 @@
 //
 //   # a comment
 //   config: <toml line>              added to the base configuration
+//   zone: <line>                     of a FakeZone: what DNS says; all else fails
 //   backend: <command prefix> -> <reply>   what the backend says (also "dot -> ...", "(stall)", "(hang up)")
 //   C: <line>                        the client's line; lines without an S: between them go out together
 //   C> <escaped bytes>               without CRLF; \r \n \0 \\ \xNN
@@ -28,6 +29,7 @@ struct TranscriptStep {
 struct Transcript {
   std::string name;
   std::string config;
+  std::string zone;
   std::vector<std::pair<std::string, std::string>> backend;
   std::vector<TranscriptStep> steps;
   std::vector<std::string> delivered;

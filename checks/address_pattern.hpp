@@ -1,0 +1,15 @@
+// How rules and exemptions name addresses.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace gatepost::checks {
+
+/// Is `address` (a Mailbox::key(), or "<>" for the null sender) meant by `pattern`: "user@domain", "domain",
+/// "*.domain" or "<>"? "domain" and "*.domain" stand for all their addresses; * stands for any characters.
+bool address_matches(std::string_view pattern, std::string_view address);
+bool any_address_matches(const std::vector<std::string>& patterns, std::string_view address);
+
+}  // namespace gatepost::checks

@@ -1,0 +1,60 @@
+#include "gateway/examiner.hpp"
+
+namespace gatepost::gateway {
+
+using checks::Testimony;
+
+WitnessState& Examiner::state(const checks::Witness& witness) {
+  auto& state = states_[witness.name];
+  if (!state) state = board_.of(witness.name);
+  return *state;
+}
+
+void Examiner::examine(const checks::WitnessPtr& witness, std::function<void(const Testimony&)> done) {
+  const auto& known = state(*witness);
+  const auto now = clock_.now();
+  if (witness->questions.empty()) return done({true, {}});
+  if (known.passed_lately(now)) return done({true, {}});
+  if (known.failed_lately(now)) return done({false, known.why()});
+  auto& examination = under_way_[witness->name];
+  if (examination) {
+    examination->waiting.push_back(std::move(done));
+    return;
+  }
+  examination = std::make_shared<Examination>();
+  examination->witness = witness;
+  examination->answers.resize(witness->questions.size());
+  examination->open = witness->questions.size();
+  examination->waiting.push_back(std::move(done));
+  const auto started = examination;
+  for (std::size_t i = 0; i < witness->questions.size(); ++i) {
+    const auto arrived = [this, started, i](const std::shared_ptr<const dns::Answer>& answer) {
+      started->answers[i] = answer;
+      if (--started->open == 0) finish(*started);
+    };
+    if (const auto at_once =
+            resolver_.resolve(witness->questions[i], arrived, dns::Resolver::Freshness::live))
+      arrived(at_once);
+  }
+}
+
+void Examiner::finish(Examination& examination) {
+  const auto keep = std::move(under_way_[examination.witness->name]);
+  under_way_.erase(examination.witness->name);
+  std::vector<const dns::Answer*> answers;
+  for (const auto& answer : examination.answers) answers.push_back(answer.get());
+  const auto wrong = examination.witness->judge(answers);
+  auto& known = state(*examination.witness);
+  if (wrong.empty()) {
+    known.pass(clock_.now());
+  } else {
+    known.fail(clock_.now(), wrong);
+  }
+  for (const auto& done : examination.waiting) done({wrong.empty(), wrong});
+}
+
+void Examiner::impeach(const checks::Witness& witness, std::string_view why) {
+  state(witness).fail(clock_.now(), why);
+}
+
+}  // namespace gatepost::gateway

@@ -1,0 +1,54 @@
+// Examines witnesses on one thread, with that thread's resolver.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "core/dns/resolver.hpp"
+#include "gateway/witness_board.hpp"
+
+namespace gatepost::gateway {
+
+class Examiner {
+ public:
+  Examiner(dns::Resolver& resolver, WitnessBoard& board, const base::Clock& clock)
+      : resolver_(resolver), board_(board), clock_(clock) {}
+
+  bool suspended(const checks::Witness& witness) { return state(witness).suspended(); }
+  /// Calls `done` at once if the last examination holds still, else when this one is over.
+  void examine(const checks::WitnessPtr& witness, std::function<void(const checks::Testimony&)> done);
+  void impeach(const checks::Witness& witness, std::string_view why);
+  /// Has it been examined within `span`?
+  bool examined_within(const checks::Witness& witness, base::Millis span) {
+    return state(witness).examined_within(clock_.now(), span);
+  }
+  /// A name that exists was seen just now, in answers to other questions.
+  bool seen_existing() const { return clock_.now() - existing_at_ < std::chrono::seconds(10); }
+  /// An answer that was not from the cache.
+  void note(const dns::Answer& answer) {
+    if (answer.found() || answer.outcome == dns::Outcome::no_data) existing_at_ = clock_.now();
+  }
+  /// Another configuration: states of witnesses that are gone are forgotten.
+  void forget() { states_.clear(); }
+
+ private:
+  struct Examination {
+    checks::WitnessPtr witness;
+    std::vector<std::shared_ptr<const dns::Answer>> answers;
+    std::size_t open = 0;
+    std::vector<std::function<void(const checks::Testimony&)>> waiting;
+  };
+  WitnessState& state(const checks::Witness& witness);
+  void finish(Examination& examination);
+
+  dns::Resolver& resolver_;
+  WitnessBoard& board_;
+  const base::Clock& clock_;
+  base::Instant existing_at_{};
+  std::unordered_map<std::string, std::shared_ptr<WitnessState>> states_;
+  std::unordered_map<std::string, std::shared_ptr<Examination>> under_way_;
+};
+
+}  // namespace gatepost::gateway

@@ -1,0 +1,39 @@
+#include "gateway/resolver_witness.hpp"
+
+#include <algorithm>
+
+#include "core/base/random.hpp"
+#include "core/base/text.hpp"
+
+namespace gatepost::gateway {
+namespace {
+
+std::string judge(std::span<const dns::Answer* const> answers, bool seen_existing) {
+  const auto& absent = *answers.front();
+  if (absent.found()) return "it gives an answer for names that do not exist";
+  const auto exists = [](const dns::Answer* answer) {
+    return answer->found() || answer->outcome == dns::Outcome::no_data;
+  };
+  if (seen_existing || std::any_of(answers.begin() + 1, answers.end(), exists)) return {};
+  for (const auto* answer : answers) {
+    if (answer->failed()) return "it does not answer: " + answer->why;
+  }
+  return "it says that nothing exists, not even the root";
+}
+
+}  // namespace
+
+checks::WitnessPtr make_resolver_witness(const std::vector<std::string>& names,
+                                         std::function<bool()> seen_existing) {
+  base::SystemRandom random;
+  const auto nobody = base::to_lower(base::SessionId::make(random).view()) + ".gatepost-canary.invalid";
+  checks::Witness witness{"the resolver", {{nobody, dns::Type::a}, {"", dns::Type::ns}}, {}};
+  witness.judge = [seen = std::move(seen_existing)](auto answers) { return judge(answers, seen()); };
+  for (const auto& name : names) {
+    witness.questions.push_back(dns::question(name, dns::Type::a));
+    witness.questions.push_back(dns::question(name, dns::Type::mx));
+  }
+  return std::make_shared<const checks::Witness>(std::move(witness));
+}
+
+}  // namespace gatepost::gateway

@@ -1,0 +1,17 @@
+// The resolver as a witness: refusals that rest on what DNS does not know, or on addresses that it gives,
+// need one that tells names that exist from names that do not.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "checks/witness.hpp"
+
+namespace gatepost::gateway {
+
+/// It passes if a name that cannot exist (RFC 6761 6.4) does not, and one of those that exist does: the root,
+/// `names` (our host name and domains), or what was asked otherwise, of which `seen_existing` tells.
+checks::WitnessPtr make_resolver_witness(const std::vector<std::string>& names,
+                                         std::function<bool()> seen_existing);
+
+}  // namespace gatepost::gateway
