@@ -55,21 +55,23 @@ const ClientName* Evidence::client_name(const base::IpAddress& client) {
   return client_name_ ? &*client_name_ : nullptr;
 }
 
+mail::SpfQuestion Evidence::spf_question(const smtp::MailFacts& facts, mail::SpfIdentity identity) const {
+  mail::SpfQuestion question;
+  question.client = facts.helo.connect.client.address;
+  question.identity = identity;
+  if (!facts.null_sender)
+    question.sender = std::string(facts.sender.local()) + "@" + facts.sender.domain_key();
+  question.helo = facts.helo.name;
+  question.receiver = source_.site().hostname;
+  question.now = source_.wall();
+  return question;
+}
+
 const mail::SpfAnswer* Evidence::spf(const smtp::MailFacts& facts, mail::SpfIdentity identity) {
   for (const auto& asked : spf_) {
     if (asked->identity == identity) return &asked->answer;
   }
-  const auto& sender = facts.sender;
-  const mail::SpfQuestion question{facts.helo.connect.client.address,
-                                   identity,
-                                   facts.null_sender
-                                       ? std::string()
-                                       : std::string(sender.local()) + "@" + std::string(sender.domain_key()),
-                                   facts.helo.name,
-                                   source_.site().hostname,
-                                   source_.wall(),
-                                   false};
-  auto answer = mail::check_spf(question, *this);
+  auto answer = mail::check_spf(spf_question(facts, identity), *this);
   if (!answer) return nullptr;
   return &spf_.emplace_back(std::make_unique<AskedSpf>(AskedSpf{identity, std::move(*answer)}))->answer;
 }

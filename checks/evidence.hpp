@@ -120,6 +120,8 @@ class Evidence final : public dns::Lookup {
   const ClientName* known_client_name() const { return client_name_ ? &*client_name_ : nullptr; }
   /// The result for an identity; HELO and sender are those of `facts`.
   const mail::SpfAnswer* spf(const smtp::MailFacts& facts, mail::SpfIdentity identity);
+  /// What spf() asks.
+  mail::SpfQuestion spf_question(const smtp::MailFacts& facts, mail::SpfIdentity identity) const;
   /// To be asked before a refusal rests on a witness's word.
   const Testimony* examine(const WitnessPtr& witness);
 
