@@ -141,7 +141,7 @@ void Check::note(const Words&... words) {
   if (!question_.trace) return;
   std::string line(2 * depth_, ' ');
   (line.append(words), ...);
-  answer_.path.push_back(std::move(line));
+  answer_.path.push_back(base::printable(line, 2048));
 }
 
 bool Check::count_lookup() {
@@ -183,7 +183,7 @@ std::optional<SpfResult> Check::check_host() {
   if (depth_ == 0 && answer_.record.empty()) answer_.record = *found;
   if (std::find_if(found + 1, texts.end(), is_spf_record) != texts.end())
     return wrong(SpfResult::permerror, domain_ + " has more than one SPF record");
-  note(domain_, ": ", base::printable(*found, 2048));
+  note(domain_, ": ", *found);
   const auto record = parse_spf_record(*found);
   if (!record)
     return wrong(SpfResult::permerror, "in the record of " + domain_ + ": " + record.error().message);
@@ -271,8 +271,8 @@ Check::Match Check::match_include(const SpfDirective& directive, std::string tar
   return Match::no;
 }
 
-/// A mechanism's own query. `yes`: the answer has records. What can't be asked for does not exist (RFC
-/// 7208 4.8).
+/// A mechanism's own query; it alone counts as void, once per term (RFC 7208 4.6.4), not those for names that
+/// it found. `yes`: the answer has records. What can't be asked for does not exist (4.8).
 Check::Match Check::ask(std::string_view name, Type type, const dns::Answer*& answer) {
   if (name.empty() || !dns::is_askable(name)) return Match::no;
   const auto question = dns::question(name, type);
@@ -319,8 +319,8 @@ Check::Match Check::match_mx(const SpfDirective& directive, std::string_view tar
   return pending ? Match::pending : Match::no;
 }
 
-/// Those of the first 10 names of the client at or below `domain` whose addresses hold the client's (RFC
-/// 7208 5.5). A name whose lookup fails is passed over.
+/// Those of the client's first 10 names that are at or below `domain` (empty: all) and have its address
+/// (RFC 7208 5.5). A name whose lookup fails is passed over.
 std::optional<std::vector<std::string_view>> Check::validated(const dns::Answer& reverse,
                                                               std::string_view domain) {
   std::vector<std::string_view> names;

@@ -31,15 +31,16 @@ constexpr std::array<MechanismSyntax, 8> mechanisms{{{"all", SpfMechanism::all, 
                                                      {"exists", SpfMechanism::exists, Argument::domain}}};
 
 Failure wrong(std::string_view term, std::string_view why) {
-  return {"\"" + std::string(term) + "\" " + std::string(why)};
+  return {"\"" + base::reply_safe(term, 128) + "\" " + std::string(why)};
 }
 
 /// Takes `slashes` and the number behind them off the end of `text`; empty if it does not end like that.
 std::string_view take_length(std::string_view& text, std::string_view slashes) {
-  const auto digits = text.find_last_not_of("0123456789") + 1;
-  const auto number = text.substr(digits);
-  if (number.empty() || !text.substr(0, digits).ends_with(slashes)) return {};
-  text.remove_suffix(number.size() + slashes.size());
+  const auto digits = std::find_if_not(text.rbegin(), text.rend(), base::is_digit) - text.rbegin();
+  const auto number = text.substr(text.size() - static_cast<std::size_t>(digits));
+  const auto rest = text.substr(0, text.size() - number.size());
+  if (number.empty() || !rest.ends_with(slashes)) return {};
+  text = rest.substr(0, rest.size() - slashes.size());
   return number;
 }
 
@@ -54,16 +55,17 @@ bool read_length(std::string_view number, unsigned most, unsigned& length) {
 }
 
 /// ":" domain-spec
-std::string domain_problem(std::string_view argument, SpfDirective& directive) {
+std::string_view domain_problem(std::string_view argument, SpfDirective& directive) {
   if (!argument.starts_with(':')) return "lacks a domain name";
   directive.domain_spec = argument.substr(1);
   if (directive.domain_spec.empty()) return "lacks a domain name";
-  if (base::IpAddress::parse(directive.domain_spec))
-    return "has an address where a domain name must be (ip4: and ip6: are for addresses)";
-  return is_spf_domain_spec(directive.domain_spec) ? "" : "has no valid domain name";
+  if (is_spf_domain_spec(directive.domain_spec)) return {};
+  return base::IpAddress::parse(directive.domain_spec)
+             ? "has an address where a domain name must be (ip4: and ip6: are for addresses)"
+             : "has no valid domain name";
 }
 
-std::string network_problem(std::string_view argument, bool v6, SpfDirective& directive) {
+std::string_view network_problem(std::string_view argument, bool v6, SpfDirective& directive) {
   const auto number = take_length(argument, "/");
   if (!argument.starts_with(':')) return "lacks an address";
   const auto text = argument.substr(1);
@@ -77,7 +79,7 @@ std::string network_problem(std::string_view argument, bool v6, SpfDirective& di
 }
 
 /// Reads what stands behind the name; what is wrong with it, or empty.
-std::string argument_problem(std::string_view argument, Argument kind, SpfDirective& directive) {
+std::string_view argument_problem(std::string_view argument, Argument kind, SpfDirective& directive) {
   switch (kind) {
     case Argument::nothing: return argument.empty() ? "" : "has something behind \"all\"";
     case Argument::domain: return domain_problem(argument, directive);
@@ -129,7 +131,7 @@ std::size_t modifier_name(std::string_view term) {
 }
 
 /// Takes a modifier in; what is wrong with it, or empty. Unknown ones must be well-formed, no more.
-std::string modifier_problem(std::string_view name, std::string_view value, SpfRecord& record) {
+std::string_view modifier_problem(std::string_view name, std::string_view value, SpfRecord& record) {
   const bool redirect = base::iequals(name, "redirect");
   if (!redirect && !base::iequals(name, "exp"))
     return is_spf_macro_string(value) ? "" : "has an invalid macro";
