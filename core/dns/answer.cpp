@@ -60,7 +60,7 @@ bool is_askable(std::string_view name) {
     if (c == '.') {
       if (label == 0) return false;
       label = 0;
-    } else if (base::is_control(c) || base::is_high(c) || c == ' ' || ++label > 63) {
+    } else if (base::is_control(c) || base::is_high(c) || ++label > 63) {
       return false;
     }
   }

@@ -35,7 +35,8 @@ Question reverse_question(const base::IpAddress& address);
 /// The address backwards without a zone, as lists want it (RFC 5782): "9.113.0.203", or 32 nibbles for IPv6.
 std::string reversed(const base::IpAddress& address);
 
-/// Can it be asked at all: labels of 1 to 63 octets, at most 253 octets, nothing but printable ASCII?
+/// Can it be asked at all: labels of 1 to 63 octets, at most 253 octets, nothing but printable ASCII and
+/// spaces (macros of SPF make such names)?
 bool is_askable(std::string_view name);
 
 enum class Outcome : std::uint8_t {
