@@ -138,6 +138,7 @@ bool App::start() {
   }
   statistics_.tick();
   probe_backends();
+  examine_witnesses();
   notify_manager("READY=1");
   // One screen for people, once the backends have had a moment to answer.
   admin_things_->drain.expires_after(probe_wait_at_start);
@@ -152,7 +153,7 @@ void App::start_workers() {
   const auto& options = snapshot_->config.options;
   const auto form = options.log.format == LogFormat::json ? telemetry::RecordWriter::Form::json
                                                           : telemetry::RecordWriter::Form::text;
-  const Shared shared{clock_, *memory_, *learned_, *spill_, witnesses_, sessions_, most_sessions()};
+  const Shared shared{clock_, *memory_, *learned_, *spill_, witnesses_, resolvers_, sessions_, most_sessions()};
   for (unsigned i = 0; i < thread_count(options); ++i) {
     workers_.push_back(
         std::make_unique<Worker>(i, shared, snapshot_, statistics_.make_recorder(*log_, form)));
@@ -215,7 +216,11 @@ void App::tick() {
   ++ticks_;
   statistics_.tick();
   watch_backends();
+  watch_resolvers();
+  watch_witnesses();
+  watch_files();
   if (ticks_ % 5 == 0) probe_backends();
+  if (ticks_ % 10 == 0) examine_witnesses();
   if (ticks_ % 10 == 0) save_capabilities();
 }
 
@@ -355,6 +360,7 @@ void App::apply(std::shared_ptr<const Snapshot> snapshot) {
   }
   if (web_) web_->set_settings({snapshot_->config.options.web.password_hash});
   probe_backends();
+  examine_witnesses();
 }
 
 /// Servers that nobody has seen yet, or that have failed: is there anybody?

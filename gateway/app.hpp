@@ -44,6 +44,11 @@ class App final : private webui::Queries {
   void save_capabilities();
   void notice(telemetry::Level level, std::string_view topic, const std::string& text);
   void watch_backends();
+  void watch_resolvers();
+  void watch_witnesses();
+  void examine_witnesses();
+  void watch_files();
+  std::string resolvers_in_words() const;
 
   // Stop
   void begin_drain();
@@ -69,6 +74,7 @@ class App final : private webui::Queries {
   net::asio::io_context admin_{1};
   ServerRegistry servers_;
   WitnessBoard witnesses_;
+  std::shared_ptr<dns::ResolverHealth> resolvers_ = std::make_shared<dns::ResolverHealth>();
   std::shared_ptr<const Snapshot> snapshot_;
   std::unique_ptr<base::MemoryBudget> memory_;
   std::unique_ptr<relay::Learned> learned_;

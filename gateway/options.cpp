@@ -106,6 +106,7 @@ void Options::visit(base::Visitor& v) {
   v.map({.key = "directories", .help = "Sources of recipients, by name."}, directories);
   v.map({.key = "routes", .help = "Ways to internal servers, by name."}, routes);
   v.section({.key = "relay", .help = "Handing messages on."}, relay);
+  v.section({.key = "dns", .help = "The domain name system."}, dns);
   v.section({.key = "policy", .help = "What holds for all checks."}, policy);
   v.section({.key = "checks", .help = "The checks, each in a table of its own."}, checks);
   v.section({.key = "web", .help = "The status page."}, web);
@@ -146,6 +147,7 @@ void Options::validate(base::Problems& problems) const {
   at_least("smtp.command_timeout", smtp.protocol.command_timeout, least);
   at_least("smtp.data_timeout", smtp.protocol.data_timeout, least);
   at_least("smtp.max_session_time", smtp.protocol.max_session_time, least);
+  at_least("dns.timeout", dns.timeout, least);
   at_least("relay.before_dot", relay.before_dot, least);
   at_least("relay.after_dot", relay.after_dot, least);
   at_least("relay.reply_timeout", relay.reply_timeout, least);
@@ -165,6 +167,7 @@ void Options::validate(base::Problems& problems) const {
   if (!web.password_hash.empty() && !webui::is_password_hash(web.password_hash.reveal()))
     problems.error("web.password_hash", "is nothing that `gatepost web passwd` prints",
                    "run it, and paste its line");
+  if (dns.timeout > std::chrono::seconds(30)) problems.error("dns.timeout", "must be at most 30 s");
   policy.validate(problems);
   checks.validate(problems);
 }

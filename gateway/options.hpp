@@ -5,6 +5,7 @@
 
 #include "checks/pipeline.hpp"
 #include "checks/policy.hpp"
+#include "core/dns/options.hpp"
 #include "directory/options.hpp"
 #include "relay/options.hpp"
 #include "smtp/server_options.hpp"
@@ -59,6 +60,7 @@ struct Options {
   std::map<std::string, directory::DirectoryOptions> directories;
   std::map<std::string, relay::RouteOptions> routes;
   relay::RelayOptions relay;
+  dns::ResolverOptions dns;
   checks::PolicyOptions policy;
   checks::ChecksOptions checks;
   WebOptions web;

@@ -7,6 +7,7 @@
 #include <boost/asio/post.hpp>
 #include <exception>
 
+#include "core/dns/cares_resolver.hpp"
 #include "core/net/acceptor.hpp"
 #include "core/net/tcp_stream.hpp"
 #include "core/net/tls_stream.hpp"
@@ -15,13 +16,7 @@ namespace gatepost::gateway {
 namespace {
 
 constexpr base::Millis probe_patience{10000};
-
-struct NoResolver final : dns::Resolver {
-  std::shared_ptr<const dns::Answer> resolve(const dns::Question&, Answered, Freshness) override {
-    return std::make_shared<const dns::Answer>();
-  }
-  bool healthy() const override { return false; }
-};
+constexpr base::Millis suspended_look_again{60000};
 
 std::chrono::nanoseconds thread_time() {
   timespec used{};
@@ -53,7 +48,7 @@ Worker::Worker(unsigned index, const Shared& shared, std::shared_ptr<const Snaps
       deliverer_(io_, pool_, shared.spill, shared.clock, snapshot->config.options.relay),
       recorder_(recorder),
       live_(std::move(snapshot)),
-      resolver_(std::make_unique<NoResolver>()),
+      resolver_(dns::make_cares_resolver(io_, shared.clock, live_->config.options.dns, shared.resolvers)),
       examiner_(*resolver_, shared.witnesses, shared.clock),
       context_{io_, shared.clock, chunks_, shared.spill, buffers_, {}},
       desk_{shared_.clock, shared_.learned, chunks_,   deliverer_,       recorder_,
@@ -182,6 +177,14 @@ void Worker::drain(bool hard) {
   for (auto& session : sessions_) session.shut_down(hard);
   pool_.close_all();
   if (sessions_.empty()) io_.stop();
+}
+
+void Worker::examine_witnesses(base::Millis span) {
+  const auto ignore = [](const checks::Testimony&) {};
+  for (const auto& witness : live_->pipeline->witnesses()) {
+    const auto limit = examiner_.suspended(*witness) ? suspended_look_again : span;
+    if (!examiner_.examined_within(*witness, limit)) examiner_.examine(witness, ignore);
+  }
 }
 
 void Worker::probe(std::shared_ptr<const relay::Route> route, std::shared_ptr<relay::Server> server) {

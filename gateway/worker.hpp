@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "core/base/random.hpp"
+#include "core/dns/health.hpp"
 #include "gateway/gateway_desk.hpp"
 #include "gateway/resolver_witness.hpp"
 #include "gateway/session.hpp"
@@ -21,6 +22,7 @@ struct Shared {
   relay::Learned& learned;
   state::SpillStore& spill;
   WitnessBoard& witnesses;
+  const std::shared_ptr<dns::ResolverHealth>& resolvers;
   std::atomic<std::int64_t>& sessions;  ///< open in all threads
   std::int64_t most_sessions;           ///< as many as there are descriptors for
 };
@@ -62,6 +64,8 @@ class Worker {
   void set_snapshot(std::shared_ptr<const Snapshot> snapshot);
   /// No new sessions; those there are end when they can, at once if `hard`.
   void drain(bool hard);
+  /// Has the witnesses of the checks examined that have not been within `span`, suspended ones oftener.
+  void examine_witnesses(base::Millis span);
   /// Says EHLO to a server, to learn what it offers and whether it lives.
   void probe(std::shared_ptr<const relay::Route> route, std::shared_ptr<relay::Server> server);
 
