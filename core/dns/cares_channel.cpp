@@ -151,9 +151,17 @@ void CaresChannel::arm_timer() {
   timer_.async_wait([this, alive = std::weak_ptr(alive_)](boost::system::error_code error) {
     if (error || alive.expired()) return;
     timer_armed_ = false;
-    ares_process_fd(ares_.get(), ARES_SOCKET_BAD, ARES_SOCKET_BAD);
+    process_timeouts();
     arm_timer();
   });
+}
+
+void CaresChannel::process_timeouts() {
+  // An answer that waits to be read came in time, however late this thread is. c-ares may close sockets here.
+  std::vector<int> descriptors;
+  for (const auto& [descriptor, socket] : sockets_) descriptors.push_back(descriptor);
+  for (const int descriptor : descriptors) ares_process_fd(ares_.get(), descriptor, ARES_SOCKET_BAD);
+  ares_process_fd(ares_.get(), ARES_SOCKET_BAD, ARES_SOCKET_BAD);
 }
 
 std::vector<base::Endpoint> system_servers() {

@@ -45,6 +45,7 @@ class CaresChannel {
   void want(int descriptor, bool readable, bool writable);
   void wait(const std::shared_ptr<Socket>& socket, bool writing);
   void arm_timer();
+  void process_timeouts();
 
   using Timer =
       net::asio::basic_waitable_timer<std::chrono::steady_clock,

@@ -1,7 +1,9 @@
 // The real resolver with real sockets, against a server on the same io_context.
 #include <gtest/gtest.h>
 
+#include <boost/asio/post.hpp>
 #include <set>
+#include <thread>
 
 #include "core/dns/cares_resolver.hpp"
 #include "tests/support/dns_packet.hpp"
@@ -45,7 +47,7 @@ struct ResolverTest : testing::Test {
   std::unique_ptr<Resolver> resolver;
 
   ResolverTest() {
-    options.timeout = base::Millis(50);
+    options.timeout = base::Millis(10000);  // whoever wants silence shortens it
     options.probe_interval = base::Millis(20);
   }
   void make(bool with_second = false) {
@@ -53,6 +55,8 @@ struct ResolverTest : testing::Test {
     if (with_second) options.servers.push_back(second.endpoint());
     resolver = make_cares_resolver(io, clock, options, health);
   }
+  /// For those who wait in vain: c-ares has a clock of its own.
+  void expect_silence() { options.timeout = base::Millis(60); }
   /// Runs until something is so.
   template <class Done>
   void run_until(Done done) {
@@ -190,6 +194,7 @@ TEST_F(ResolverTest, takes_no_answer_with_another_id_or_question) {
 TEST_F(ResolverTest, tries_three_times) {
   server.set_script(
       [this](const Query& query) { return server.queries().size() < 3 ? std::nullopt : address(query); });
+  expect_silence();
   make();
   EXPECT_TRUE(ask(question_a)->found());
   EXPECT_EQ(server.queries().size(), 3U);
@@ -211,6 +216,7 @@ TEST_F(ResolverTest, counts_garbage_and_tries_again) {
 
 TEST_F(ResolverTest, asks_the_second_server_after_a_silent_one) {
   server.set_script(silence);
+  expect_silence();
   make(true);
   EXPECT_TRUE(ask(question_a)->found());
   EXPECT_EQ(server.queries().size(), 1U);
@@ -263,6 +269,7 @@ TEST_F(ResolverTest, says_when_a_server_takes_its_questions_for_malformed) {
 
 TEST_F(ResolverTest, is_unhealthy_when_nobody_answers_and_recovers_by_a_probe) {
   server.set_script(silence);
+  expect_silence();
   make();
   EXPECT_EQ(ask(question_a)->why, name() + ": timed out");
   run_until([this] { return !resolver->healthy(); });
@@ -284,6 +291,7 @@ TEST_F(ResolverTest, is_unhealthy_when_nobody_answers_and_recovers_by_a_probe) {
 TEST_F(ResolverTest, is_not_made_unhealthy_by_a_slow_zone) {
   server.set_script(
       [](const Query& query) { return query.question == probe ? address(query) : std::nullopt; });
+  expect_silence();
   make();
   for (int i = 0; i < 3; ++i) {
     EXPECT_TRUE(ask({std::to_string(i) + ".example", Type::a})->failed());
@@ -308,6 +316,7 @@ TEST_F(ResolverTest, says_when_nobody_is_there) {
 
 TEST_F(ResolverTest, leaves_out_a_server_that_is_down) {
   server.set_script(silence);
+  expect_silence();
   make(true);
   for (int i = 0; i < 3; ++i) EXPECT_TRUE(ask({std::to_string(i) + ".example", Type::a})->found());
   run_until([this] { return !first_health().up(); });
@@ -315,6 +324,58 @@ TEST_F(ResolverTest, leaves_out_a_server_that_is_down) {
   const auto before = server.queries().size() - server.asked(probe);
   EXPECT_TRUE(ask(question_a)->found());
   EXPECT_EQ(server.queries().size() - server.asked(probe), before);
+}
+
+TEST_F(ResolverTest, tries_again_when_tcp_is_closed_without_an_answer) {
+  server.set_script([](const Query& query) -> std::optional<std::string> {
+    if (query.tcp) return std::nullopt;
+    return DnsPacket(query.question, 0x8380).bytes(query.id);
+  });
+  make(true);
+  EXPECT_TRUE(ask(question_a)->found());
+  EXPECT_EQ(server.queries().size(), 2U);
+  EXPECT_EQ(second.queries().size(), 1U);
+  EXPECT_EQ(first_health().unreachable, 1U);
+}
+
+TEST_F(ResolverTest, has_many_questions_under_way) {
+  server.set_script([this](const Query& query) {
+    return server.queries().size() % 7 == 0 ? std::nullopt : address(query);
+  });
+  options.timeout = base::Millis(300);
+  make(true);
+  int answered = 0;
+  const int questions = 100;
+  for (int i = 0; i < questions; ++i) {
+    resolver->resolve({std::to_string(i) + ".example", Type::a}, [&answered](const Found& answer) {
+      EXPECT_TRUE(answer->found()) << answer->why;
+      ++answered;
+    });
+  }
+  run_until([&answered] { return answered == questions; });
+}
+
+TEST_F(ResolverTest, shares_its_health_with_other_threads) {
+  options.servers = {server.endpoint()};
+  const auto ask_some = [this](net::asio::io_context& context) {
+    const auto own = make_cares_resolver(context, clock, options, health);
+    int answered = 0;
+    for (int i = 0; i < 20; ++i)
+      own->resolve({std::to_string(i) + ".example", Type::a}, [&answered](const Found&) { ++answered; });
+    while (answered < 20) context.run_one();
+  };
+  bool other_done = false;
+  std::thread other([&] {
+    net::asio::io_context context;
+    ask_some(context);
+    net::asio::post(io, [&other_done] { other_done = true; });
+  });
+  ask_some(io);
+  run_until([&other_done] { return other_done; });
+  other.join();
+  EXPECT_EQ(health->servers().size(), 1U);
+  EXPECT_GE(first_health().answers, 40U);
+  EXPECT_EQ(health->misses, 40U);
 }
 
 TEST_F(ResolverTest, drops_what_is_under_way_when_it_ends) {
@@ -326,7 +387,7 @@ TEST_F(ResolverTest, drops_what_is_under_way_when_it_ends) {
   run_until([this] { return server.queries().size() == 2; });
   resolver.reset();
   server.send(DnsPacket(question_a).bytes(server.queries()[1].id));
-  io.run_for(base::Millis(1));
+  io.poll();
 }
 
 TEST_F(ResolverTest, drops_an_answer_that_came_but_was_not_told_yet) {
@@ -352,6 +413,7 @@ TEST_F(ResolverTest, may_be_ended_by_who_is_called) {
 
 TEST_F(ResolverTest, is_no_longer_counted_as_down_after_its_end) {
   server.set_script(silence);
+  expect_silence();
   make();
   ask(question_a);
   run_until([this] { return !first_health().up(); });
