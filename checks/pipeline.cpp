@@ -63,6 +63,16 @@ base::Millis Verdicts::waited(Stage stage, CheckSet bit, const Evidence& evidenc
   return time;
 }
 
+void Verdicts::note_spared(std::string_view check, CheckSet bit, bool blind) {
+  Finding finding;
+  finding.reason = blind ? hidden_client : std::string_view{};
+  finding.evidence = blind ? "cannot know: the client's own address is hidden" : "not made for this client";
+  session_.push_back({{check, Stage::connect, Mode::enforce, OnError::ignore, false, true, finding},
+                      Stage::connect,
+                      bit,
+                      {}});
+}
+
 telemetry::Finding Verdicts::recorded(const Record& record) {
   const auto& f = record.judged.finding;
   return {record.judged.check,
@@ -128,8 +138,9 @@ void Pipeline::meet(const smtp::ConnectFacts& facts, Evidence& evidence, Verdict
     if (entry.absolute) continue;
     const bool blind = hidden && entry.check->depends_on_client();
     blinded = blinded || blind;
-    if (exempt || blind || any_contains(entry.options->exempt_clients, client))
-      verdicts.client_exempt_ |= entry.bit;
+    if (!exempt && !blind && !any_contains(entry.options->exempt_clients, client)) continue;
+    verdicts.client_exempt_ |= entry.bit;
+    if (verdicts.keep_all_) verdicts.note_spared(entry.name, entry.bit, blind);
   }
   if (!blinded) return;
   Finding finding;

@@ -65,6 +65,7 @@ class Verdicts {
     bool operator==(const Exemption&) const = default;
   };
   static telemetry::Finding recorded(const Record& record);
+  void note_spared(std::string_view check, CheckSet bit, bool blind);
   base::Millis waited(smtp::Stage stage, CheckSet bit, const Evidence& evidence);
 
   bool keep_all_;

@@ -153,7 +153,8 @@ void App::start_workers() {
   const auto& options = snapshot_->config.options;
   const auto form = options.log.format == LogFormat::json ? telemetry::RecordWriter::Form::json
                                                           : telemetry::RecordWriter::Form::text;
-  const Shared shared{clock_, *memory_, *learned_, *spill_, witnesses_, resolvers_, sessions_, most_sessions()};
+  const Shared shared{clock_,     *memory_,   *learned_, *spill_,
+                      witnesses_, resolvers_, sessions_, most_sessions()};
   for (unsigned i = 0; i < thread_count(options); ++i) {
     workers_.push_back(
         std::make_unique<Worker>(i, shared, snapshot_, statistics_.make_recorder(*log_, form)));
@@ -370,20 +371,6 @@ void App::probe_backends() {
       if (server->answered() && !server->breaker.open()) continue;
       auto& worker = *workers_.front();
       net::asio::post(worker.io(), [&worker, route, server] { worker.probe(route, server); });
-    }
-  }
-}
-
-void App::watch_backends() {
-  for (const auto& [name, route] : snapshot_->routes) {
-    for (const auto& server : route->servers) {
-      const bool up = !server->breaker.open();
-      const auto known = backend_was_up_.try_emplace(server->address.to_string(), true).first;
-      if (known->second == up) continue;
-      known->second = up;
-      notice(up ? Level::info : Level::error, "backend",
-             fmt::format("{} is {}{}", server->address.to_string(),
-                         up ? "up again" : "down: ", up ? "" : server->last_failure()));
     }
   }
 }

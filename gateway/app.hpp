@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "core/base/file.hpp"
 #include "core/net/acceptor.hpp"
 #include "gateway/snapshot.hpp"
 #include "gateway/worker.hpp"
@@ -48,6 +49,8 @@ class App final : private webui::Queries {
   void watch_witnesses();
   void examine_witnesses();
   void watch_files();
+  void read_checks_again();
+  std::vector<std::string> witness_names() const;
   std::string resolvers_in_words() const;
 
   // Stop
@@ -91,7 +94,12 @@ class App final : private webui::Queries {
   std::unique_ptr<webui::Server> web_;
   struct Admin;
   std::unique_ptr<Admin> admin_things_;
-  std::map<std::string, bool> backend_was_up_;
+  std::map<std::string, bool> was_well_;
+  using FileStamps = std::map<std::string, base::FileStamp>;
+  FileStamps seen_files_;  ///< of the checks, a second ago
+  FileStamps read_files_;  ///< when they were read
+  std::shared_ptr<const Snapshot> files_of_;
+  std::string checks_error_;  ///< of the last time they were read
   std::string saved_capabilities_;
   base::WallTime configured_;
   base::Instant drain_until_{};

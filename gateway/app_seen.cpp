@@ -55,6 +55,17 @@ std::vector<std::string> App::warnings() const {
       }
     }
   }
+  for (const auto& server : resolvers_->servers()) {
+    if (!server->up())
+      found.push_back(fmt::format("resolver {} does not answer: {}", server->name, server->last_failure()));
+  }
+  for (const auto& name : witness_names()) {
+    if (const auto state = witnesses_.of(name); state->suspended())
+      found.push_back(
+          fmt::format("{} is not to be trusted, and refuses nothing until it recovers: {} (resolver {})",
+                      name, state->why(), resolvers_in_words()));
+  }
+  if (!checks_error_.empty()) found.push_back("a file of the checks was not taken: " + checks_error_);
   if (!is_writable_directory(snapshot_->config.options.state_dir))
     found.push_back("state_dir " + snapshot_->config.options.state_dir +
                     " is not writable: large messages are refused with 452");

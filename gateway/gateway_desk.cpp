@@ -9,10 +9,6 @@ namespace {
 constexpr std::size_t generous_share = 4 << 20;
 constexpr std::size_t tight_share = 256 << 10;
 
-std::string sender_key(const smtp::MailFacts& facts) {
-  return facts.null_sender ? std::string() : facts.sender.key();
-}
-
 /// RFC 3848 and RFC 6531.
 std::string_view protocol_name(const smtp::MailFacts& facts) {
   if (facts.parameters.smtputf8) return facts.helo.tls ? "UTF8SMTPS" : "UTF8SMTP";
@@ -23,7 +19,7 @@ std::string_view protocol_name(const smtp::MailFacts& facts) {
 }  // namespace
 
 smtp::Extensions GatewayDesk::extensions() const {
-  return context_.live->offer();
+  return context_.evidence.live->offer();
 }
 
 bool GatewayDesk::has_room() const {
@@ -35,7 +31,7 @@ std::size_t GatewayDesk::memory_share() const {
 }
 
 checks::Pipeline::Consultation GatewayDesk::ask(smtp::Stage stage) {
-  const auto& pipeline = *context_.live->pipeline;
+  const auto& pipeline = *context_.evidence.live->pipeline;
   switch (stage) {
     case smtp::Stage::connect: return pipeline.connect(session_->connect_facts(), evidence_, verdicts_);
     case smtp::Stage::helo: return pipeline.helo(session_->helo_facts(), evidence_, verdicts_);
@@ -50,7 +46,7 @@ checks::Pipeline::Consultation GatewayDesk::ask(smtp::Stage stage) {
 
 std::optional<smtp::Decision> GatewayDesk::consult(smtp::Stage stage, bool again) {
   if (waiting_since_ != base::Instant{}) {
-    waited_ += std::chrono::duration_cast<base::Millis>(context_.clock.now() - waiting_since_);
+    waited_ += std::chrono::duration_cast<base::Millis>(context_.evidence.clock.now() - waiting_since_);
     waiting_since_ = {};
   }
   if (!again) {
@@ -78,59 +74,16 @@ void GatewayDesk::go_on_meanwhile() {
 }
 
 void GatewayDesk::when_ready(std::function<void()> call) {
-  waiting_since_ = context_.clock.now();
+  waiting_since_ = context_.evidence.clock.now();
   evidence_.when_answered(std::move(call));
 }
 
 base::Millis GatewayDesk::patience() const {
-  return std::max(context_.live->pipeline->policy().dns_budget - waited_, base::Millis{0});
+  return std::max(context_.evidence.live->pipeline->policy().dns_budget - waited_, base::Millis{0});
 }
 
 bool GatewayDesk::give_up() {
   return evidence_.give_up();
-}
-
-checks::DnsAnswer GatewayDesk::dns(const dns::Question& question,
-                                   const std::shared_ptr<checks::Answer<checks::DnsAnswer>>& answer) {
-  return context_.resolver.resolve(question, [answer, &examiner = context_.examiner](const auto& said) {
-    examiner.note(*said);
-    answer->set(said);
-  });
-}
-
-void GatewayDesk::examine(const checks::WitnessPtr& witness,
-                          const std::shared_ptr<checks::Answer<checks::Testimony>>& answer) {
-  context_.examiner.examine(witness, [answer](const checks::Testimony& said) { answer->set(said); });
-}
-
-void GatewayDesk::impeach(const checks::WitnessPtr& witness, std::string_view why) {
-  context_.examiner.impeach(*witness, why);
-}
-
-void GatewayDesk::recipient(const mail::Mailbox& mailbox,
-                            const std::shared_ptr<checks::Answer<checks::RecipientAnswer>>& answer) {
-  const auto& live = *context_.live;
-  const auto found = live.domains.find(mailbox);
-  checks::RecipientAnswer said{found.kind, {}, true};
-  if (found.domain != nullptr) {
-    said.route = found.domain->route;
-    said.route_up = live.routes.at(said.route)->available(context_.clock.now());
-  }
-  answer->set(std::move(said));
-}
-
-checks::PastAnswer GatewayDesk::past(const smtp::RcptFacts& facts) {
-  auto& learned = context_.learned;
-  if (learned.size() == 0) return {};
-  std::vector<std::string> accepted;
-  for (const auto& recipient : facts.accepted) accepted.push_back(recipient.mailbox.key());
-  const auto recalled =
-      learned.recall(sender_key(facts.mail), facts.recipient.key(), accepted, context_.clock.now());
-  using Kind = relay::Recollection::Kind;
-  if (recalled.kind == Kind::nothing) return {};
-  if (recalled.kind == Kind::not_now) return {checks::PastAnswer::Kind::not_now, 0, {}, {}};
-  return {checks::PastAnswer::Kind::refuse, recalled.reply.code, recalled.reply.enhanced,
-          recalled.reply.text};
 }
 
 /// The confirmed name, as far as a check has asked for it.
@@ -147,27 +100,27 @@ std::string GatewayDesk::make_received(const smtp::MailFacts& facts,
     tls = std::string(helo.tls_version) + " with cipher " + std::string(helo.tls_cipher) + ", " +
           std::to_string(helo.tls_bits) + " bits";
   return mail::received_field(
-      {helo.name, client_name(), helo.connect.client.address, context_.live->config.options.hostname,
+      {helo.name, client_name(), helo.connect.client.address, context_.evidence.live->config.options.hostname,
        protocol_name(facts), tls, helo.connect.id.view(),
        recipients.size() == 1 ? std::string_view(recipients[0].mailbox.text()) : std::string_view{},
-       context_.clock.wall()});
+       context_.evidence.clock.wall()});
 }
 
 /// The way all recipients go. Null if a reload has taken a domain away or given them different ways.
 std::shared_ptr<const relay::Route> GatewayDesk::route_of(std::span<const smtp::Recipient> recipients) const {
   const directory::Domain* first = nullptr;
   for (const auto& recipient : recipients) {
-    const auto* domain = context_.live->domains.domain_of(recipient.mailbox);
+    const auto* domain = context_.evidence.live->domains.domain_of(recipient.mailbox);
     if (domain == nullptr || (first != nullptr && domain->route != first->route)) return nullptr;
     if (first == nullptr) first = domain;
   }
-  return context_.live->routes.at(first->route);
+  return context_.evidence.live->routes.at(first->route);
 }
 
 net::Task<smtp::DeliveryAnswer> GatewayDesk::deliver(smtp::ServerSession& session, net::Deadline& deadline,
                                                      std::function<bool()> client_gone) {
-  const auto started = context_.clock.now();
-  const auto live = context_.live;  // a reload must not take the route away meanwhile
+  const auto started = context_.evidence.clock.now();
+  const auto live = context_.evidence.live;  // a reload must not take the route away meanwhile
   const auto data = session.data_facts();
   const auto& facts = data.mail;
   const auto fields = live->pipeline->header_fields(verdicts_) + make_received(facts, data.recipients);
@@ -179,15 +132,16 @@ net::Task<smtp::DeliveryAnswer> GatewayDesk::deliver(smtp::ServerSession& sessio
   envelope.size = data.body.content_size() + fields.size();
   std::vector<std::string> keys;
   std::vector<bool> suspects;
-  const auto sender = sender_key(facts);
-  const bool anything_learned = context_.learned.size() > 0;
+  const auto sender = learned_key(facts);
+  const bool anything_learned = context_.evidence.learned.size() > 0;
   for (const auto& recipient : data.recipients) {
     // Postmaster and abuse are never learned, wherever their mail goes; nor is what was quoted, since a
     // backend that dislikes the quotes would speak of an address that others write without.
     const bool spared = recipient.mailbox.is_role() || recipient.mailbox.is_quoted();
     envelope.recipients.push_back({live->domains.delivery_address(recipient.mailbox), recipient.dsn, spared});
     keys.push_back(recipient.mailbox.key());
-    if (anything_learned) suspects.push_back(context_.learned.is_suspect(sender, keys.back(), started));
+    if (anything_learned)
+      suspects.push_back(context_.evidence.learned.is_suspect(sender, keys.back(), started));
   }
   const auto route = route_of(data.recipients);
   if (!route) {
@@ -197,8 +151,9 @@ net::Task<smtp::DeliveryAnswer> GatewayDesk::deliver(smtp::ServerSession& sessio
   const relay::Message message{*route, envelope, data.body, fields, suspects, facts.helo.connect.id.view()};
   auto delivery = co_await context_.deliverer.deliver(message, deadline, std::move(client_gone));
   delivery_ = std::make_unique<relay::Delivery>(std::move(delivery));
-  context_.learned.apply(sender, keys, delivery_->lessons, context_.clock.now());
-  delivery_time_ = std::chrono::duration_cast<std::chrono::microseconds>(context_.clock.now() - started);
+  context_.evidence.learned.apply(sender, keys, delivery_->lessons, context_.evidence.clock.now());
+  delivery_time_ =
+      std::chrono::duration_cast<std::chrono::microseconds>(context_.evidence.clock.now() - started);
   co_return delivery_->answer;
 }
 
@@ -207,14 +162,14 @@ void GatewayDesk::refused(smtp::Stage stage, const smtp::Reply& reply, std::stri
                                                  : std::string_view{};
   auto signed_reply = reply;
   signed_reply.sign(session_->connect_facts().id.view(), {});
-  context_.recorder.record(telemetry::Refused{context_.clock.wall(), session_->helo_facts(), stage,
+  context_.recorder.record(telemetry::Refused{context_.evidence.clock.wall(), session_->helo_facts(), stage,
                                               signed_reply, sender, subject});
 }
 
 void GatewayDesk::transaction_ended(const smtp::TransactionRecord& record, base::Millis duration,
                                     bool spilled) {
   const auto findings = verdicts_.transaction_findings();
-  telemetry::TransactionEnded event{context_.clock.wall(), session_->helo_facts(), record, findings};
+  telemetry::TransactionEnded event{context_.evidence.clock.wall(), session_->helo_facts(), record, findings};
   if (delivery_) {
     event.server = delivery_->server;
     event.server_reply = delivery_->server_reply;
@@ -236,8 +191,8 @@ void GatewayDesk::session_closed(const smtp::HeloFacts& facts, const smtp::Sessi
                                  telemetry::Close how, base::Millis duration, std::uint64_t in,
                                  std::uint64_t out) {
   const auto findings = verdicts_.session_findings();
-  context_.recorder.record(
-      telemetry::SessionClosed{context_.clock.wall(), facts, totals, findings, how, duration, in, out});
+  context_.recorder.record(telemetry::SessionClosed{context_.evidence.clock.wall(), facts, totals, findings,
+                                                    how, duration, in, out});
 }
 
 }  // namespace gatepost::gateway

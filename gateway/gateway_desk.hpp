@@ -3,30 +3,24 @@
 
 #include "checks/pipeline.hpp"
 #include "gateway/desk.hpp"
-#include "gateway/examiner.hpp"
-#include "gateway/snapshot.hpp"
+#include "gateway/live_evidence.hpp"
 #include "relay/delivery.hpp"
-#include "relay/learned.hpp"
 #include "telemetry/recorder.hpp"
 
 namespace gatepost::gateway {
 
 /// What the desks of one thread share.
 struct DeskContext {
-  const base::Clock& clock;
-  relay::Learned& learned;
+  EvidenceContext evidence;
   state::ChunkPool& chunks;
   relay::Deliverer& deliverer;
   telemetry::Recorder& recorder;
-  const std::shared_ptr<const Snapshot>& live;  ///< the configuration in force, replaced by reloads
-  dns::Resolver& resolver;
-  Examiner& examiner;
-  const checks::WitnessPtr& resolver_witness;  ///< replaced with `live`
 };
 
-class GatewayDesk final : public Desk, private checks::EvidenceSource {
+class GatewayDesk final : public Desk {
  public:
-  explicit GatewayDesk(const DeskContext& context) : context_(context), evidence_(*this) {}
+  explicit GatewayDesk(const DeskContext& context)
+      : context_(context), source_(context.evidence), evidence_(source_) {}
 
   void opened(const smtp::ServerSession& session) override { session_ = &session; }
   smtp::Extensions extensions() const override;
@@ -45,24 +39,6 @@ class GatewayDesk final : public Desk, private checks::EvidenceSource {
                       base::Millis duration, std::uint64_t in, std::uint64_t out) override;
 
  private:
-  // checks::EvidenceSource
-  void recipient(const mail::Mailbox& mailbox,
-                 const std::shared_ptr<checks::Answer<checks::RecipientAnswer>>& answer) override;
-  checks::PastAnswer past(const smtp::RcptFacts& facts) override;
-  checks::DnsAnswer dns(const dns::Question& question,
-                        const std::shared_ptr<checks::Answer<checks::DnsAnswer>>& answer) override;
-  bool suspended(const checks::Witness& witness) const override {
-    return context_.examiner.suspended(witness);
-  }
-  void examine(const checks::WitnessPtr& witness,
-               const std::shared_ptr<checks::Answer<checks::Testimony>>& answer) override;
-  void impeach(const checks::WitnessPtr& witness, std::string_view why) override;
-  checks::WitnessPtr resolver() const override { return context_.resolver_witness; }
-  const checks::Site& site() const override { return context_.live->site; }
-  bool ours(std::string_view domain_key) const override { return context_.live->domains.ours(domain_key); }
-  base::Instant now() const override { return context_.clock.now(); }
-  base::WallTime wall() const override { return context_.clock.wall(); }
-
   checks::Pipeline::Consultation ask(smtp::Stage stage);
   void go_on_meanwhile();
   std::string_view client_name() const;
@@ -70,6 +46,7 @@ class GatewayDesk final : public Desk, private checks::EvidenceSource {
   std::string make_received(const smtp::MailFacts& facts, std::span<const smtp::Recipient> recipients) const;
 
   const DeskContext& context_;
+  LiveEvidence source_;
   checks::Evidence evidence_;
   checks::Verdicts verdicts_;
   const smtp::ServerSession* session_ = nullptr;

@@ -9,9 +9,11 @@
 #include "core/base/text.hpp"
 #include "gateway/app.hpp"
 #include "gateway/config.hpp"
+#include "gateway/explain.hpp"
 #include "gateway/health.hpp"
 #include "gateway/sink.hpp"
 #include "gateway/snapshot.hpp"
+#include "gateway/spf_command.hpp"
 #include "gateway/version.hpp"
 #include "webui/server.hpp"
 
@@ -154,6 +156,8 @@ int main(int argc, char** argv) {
   bool reference = false;
   bool effective = false;
   SinkArguments sink_arguments;
+  ExplainArguments explain;
+  SpfArguments spf;
   int result = 0;
 
   auto* run_command = app.add_subcommand("run", "serve until SIGTERM; SIGHUP reads the configuration again");
@@ -178,6 +182,34 @@ int main(int argc, char** argv) {
   sink_arguments.add_to(*sink_command);
   sink_command->callback([&] { result = sink_arguments.run(); });
 
+  auto* explain_command = app.add_subcommand(
+      "explain", "what the checks would find of a mail, with live DNS, and what would be decided");
+  explain_command->footer(
+      "exit code 0: accepted, 1: refused (5xx), 2: deferred (4xx), 3: could not be asked");
+  explain.config = default_config;
+  explain_command->add_option("--config,-c", explain.config, "configuration file")->capture_default_str();
+  explain_command->add_option("--client", explain.client, "the client's address")->required();
+  explain_command->add_option("--helo", explain.helo, "what it says in EHLO (default: its address literal)");
+  explain_command->add_option("--from", explain.from, "the sender; \"\" or <>: a bounce")->required();
+  explain_command->add_option("--to", explain.to, "the recipient, or several")->required();
+  explain_command->add_option("--message", explain.message,
+                              "file with the message, for the checks that look at it");
+  explain_command
+      ->add_option("--dns", explain.dns, "resolver to ask instead of the configured ones, as address:port")
+      ->delimiter(',');
+  explain_command->add_flag("--json", explain.json, "print JSON");
+  explain_command->callback([&] { result = run_explain(explain); });
+
+  auto* spf_command =
+      app.add_subcommand("spf", "the SPF result for a client and a sender, and the way to it");
+  spf_command->add_option("--client", spf.client, "the client's address")->required();
+  spf_command->add_option("--from", spf.from, "the sender; \"\" or <>: postmaster at the HELO name");
+  spf_command->add_option("--helo", spf.helo, "what the client says in EHLO");
+  spf_command->add_option("--dns", spf.dns, "resolver to ask instead of the system's, as address:port")
+      ->delimiter(',');
+  spf_command->add_flag("--json", spf.json, "print JSON");
+  spf_command->callback([&] { result = run_spf(spf); });
+
   auto* health_command = app.add_subcommand("health", "ask a running gateway how it is; exit code 0: well");
   health_command->add_option("--url", url, "what to ask")->capture_default_str();
   health_command->callback([&] { result = run_health(url); });
@@ -195,7 +227,8 @@ int main(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     if (argc == 1) std::fputs(app.help().c_str(), stderr);
-    return app.exit(error) == 0 ? 0 : 2;
+    const int usage = explain_command->parsed() || spf_command->parsed() ? 3 : 2;
+    return app.exit(error) == 0 ? 0 : usage;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "gatepost: %s\n", error.what());
     return 1;

@@ -27,7 +27,8 @@ checks::WitnessPtr make_resolver_witness(const std::vector<std::string>& names,
                                          std::function<bool()> seen_existing) {
   base::SystemRandom random;
   const auto nobody = base::to_lower(base::SessionId::make(random).view()) + ".gatepost-canary.invalid";
-  checks::Witness witness{"the resolver", {{nobody, dns::Type::a}, {"", dns::Type::ns}}, {}};
+  checks::Witness witness{
+      std::string(resolver_witness_name), {{nobody, dns::Type::a}, {"", dns::Type::ns}}, {}};
   witness.judge = [seen = std::move(seen_existing)](auto answers) { return judge(answers, seen()); };
   for (const auto& name : names) {
     witness.questions.push_back(dns::question(name, dns::Type::a));

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "gateway/resolver_witness.hpp"
+
 namespace gatepost::gateway {
 namespace {
 
@@ -213,6 +215,14 @@ std::shared_ptr<const Snapshot> Snapshot::build(Config& config, ServerRegistry& 
   snapshot->settings = std::make_shared<smtp::ServerSession::Settings>(
       smtp::ServerSession::Settings{kept.hostname, kept.policy.help, kept.smtp.protocol});
   return snapshot;
+}
+
+checks::WitnessPtr Snapshot::make_resolver_witness(std::function<bool()> seen_existing) const {
+  constexpr std::size_t enough = 2;
+  auto names = domains.names();
+  names.resize(std::min(names.size(), enough));
+  names.push_back(config.options.hostname);
+  return gateway::make_resolver_witness(names, std::move(seen_existing));
 }
 
 smtp::Extensions Snapshot::offer() const {

@@ -40,6 +40,9 @@ struct Snapshot {
   /// The same with checks made anew, since a file of theirs has changed. Null, with `mistakes`, if it is bad.
   std::shared_ptr<const Snapshot> with_checks_again(std::vector<ConfigProblem>& mistakes) const;
 
+  /// The resolver as a witness, who knows our names to exist.
+  checks::WitnessPtr make_resolver_witness(std::function<bool()> seen_existing) const;
+
   /// What EHLO may offer as things stand: what every backend seen so far can do.
   smtp::Extensions offer() const;
 };

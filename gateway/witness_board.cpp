@@ -22,7 +22,7 @@ void WitnessState::fail(base::Instant now, std::string_view why) {
   suspended_.store(true, std::memory_order_relaxed);
 }
 
-std::shared_ptr<WitnessState> WitnessBoard::of(const std::string& name) {
+std::shared_ptr<WitnessState> WitnessBoard::of(const std::string& name) const {
   const std::lock_guard lock(mutex_);
   auto& state = states_[name];
   if (!state) state = std::make_shared<WitnessState>();

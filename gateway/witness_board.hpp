@@ -50,11 +50,11 @@ class WitnessState {
 class WitnessBoard {
  public:
   /// The state of the witness of that name; made if nobody knows it yet.
-  std::shared_ptr<WitnessState> of(const std::string& name);
+  std::shared_ptr<WitnessState> of(const std::string& name) const;
 
  private:
-  std::mutex mutex_;
-  std::map<std::string, std::shared_ptr<WitnessState>> states_;
+  mutable std::mutex mutex_;
+  mutable std::map<std::string, std::shared_ptr<WitnessState>> states_;
 };
 
 }  // namespace gatepost::gateway

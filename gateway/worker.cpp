@@ -51,8 +51,10 @@ Worker::Worker(unsigned index, const Shared& shared, std::shared_ptr<const Snaps
       resolver_(dns::make_cares_resolver(io_, shared.clock, live_->config.options.dns, shared.resolvers)),
       examiner_(*resolver_, shared.witnesses, shared.clock),
       context_{io_, shared.clock, chunks_, shared.spill, buffers_, {}},
-      desk_{shared_.clock, shared_.learned, chunks_,   deliverer_,       recorder_,
-            live_,         *resolver_,      examiner_, resolver_witness_},
+      desk_{{shared_.clock, shared_.learned, live_, *resolver_, examiner_, resolver_witness_},
+            chunks_,
+            deliverer_,
+            recorder_},
       timer_(io_) {
   context_.start_tls = [this](std::unique_ptr<net::Stream> plain) -> std::unique_ptr<net::Stream> {
     return std::make_unique<net::TlsStream>(io_, static_cast<net::TcpStream&>(*plain).release(),
@@ -88,11 +90,7 @@ void Worker::set_snapshot(std::shared_ptr<const Snapshot> snapshot) {
 }
 
 void Worker::make_witness() {
-  auto names = live_->domains.names();
-  constexpr std::size_t enough = 2;
-  names.resize(std::min(names.size(), enough));
-  names.push_back(live_->config.options.hostname);
-  resolver_witness_ = make_resolver_witness(names, [this] { return examiner_.seen_existing(); });
+  resolver_witness_ = live_->make_resolver_witness([this] { return examiner_.seen_existing(); });
   examiner_.forget();
 }
 

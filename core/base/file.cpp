@@ -1,6 +1,7 @@
 #include "core/base/file.hpp"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -35,6 +36,13 @@ Result<std::string> read_file(const std::string& file) {
   }
   ::close(descriptor);
   return {boost::system::in_place_value, std::move(content)};
+}
+
+FileStamp stamp_of(const std::string& file) {
+  struct stat found {};
+  if (::stat(file.c_str(), &found) != 0) return {};
+  return {found.st_ino, static_cast<std::uint64_t>(found.st_size),
+          found.st_mtim.tv_sec * 1'000'000'000 + found.st_mtim.tv_nsec};
 }
 
 Result<void> replace_file(const std::string& file, std::string_view content) {

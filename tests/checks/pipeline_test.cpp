@@ -125,7 +125,8 @@ TEST_F(PipelineTest, keeps_findings_about_one_recipient_from_the_others) {
   configure("[[checks.access.rules]]\nrecipient = [\"closed@example.org\"]\naction = \"deny\"\n");
   EXPECT_EQ(rcpt("closed@example.org"), "access.denied");
   EXPECT_EQ(rcpt("user@example.org"), "accept");
-  const auto findings = verdicts.transaction_findings();
+  auto findings = verdicts.transaction_findings();
+  std::erase_if(findings, [](const auto& finding) { return finding.check != "access"; });
   ASSERT_EQ(findings.size(), 1U);
   EXPECT_EQ(findings[0].subject, "closed@example.org");
   verdicts.end_transaction();

@@ -379,8 +379,8 @@ class Stage {
   gateway::Examiner examiner_{resolver_, witnesses_, clock_};
   checks::WitnessPtr resolver_witness_ =
       gateway::make_resolver_witness({"example.org"}, [] { return false; });
-  gateway::DeskContext desk_{clock_,    learned_,  chunks_,   deliverer_,       recorder_,
-                             snapshot_, resolver_, examiner_, resolver_witness_};
+  gateway::DeskContext desk_{
+      {clock_, learned_, snapshot_, resolver_, examiner_, resolver_witness_}, chunks_, deliverer_, recorder_};
   std::shared_ptr<FakePeer> peer_ = std::make_shared<FakePeer>();
   std::unique_ptr<Session> session_;
   std::size_t read_ = 0;

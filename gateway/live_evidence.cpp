@@ -1,0 +1,48 @@
+#include "gateway/live_evidence.hpp"
+
+namespace gatepost::gateway {
+
+std::string learned_key(const smtp::MailFacts& facts) {
+  return facts.null_sender ? std::string() : facts.sender.key();
+}
+
+checks::DnsAnswer LiveEvidence::dns(const dns::Question& question,
+                                    const std::shared_ptr<checks::Answer<checks::DnsAnswer>>& answer) {
+  return context_.resolver.resolve(question, [answer, &examiner = context_.examiner](const auto& said) {
+    examiner.note(*said);
+    answer->set(said);
+  });
+}
+
+void LiveEvidence::examine(const checks::WitnessPtr& witness,
+                           const std::shared_ptr<checks::Answer<checks::Testimony>>& answer) {
+  context_.examiner.examine(witness, [answer](const checks::Testimony& said) { answer->set(said); });
+}
+
+void LiveEvidence::recipient(const mail::Mailbox& mailbox,
+                             const std::shared_ptr<checks::Answer<checks::RecipientAnswer>>& answer) {
+  const auto& live = *context_.live;
+  const auto found = live.domains.find(mailbox);
+  checks::RecipientAnswer said{found.kind, {}, true};
+  if (found.domain != nullptr) {
+    said.route = found.domain->route;
+    said.route_up = live.routes.at(said.route)->available(context_.clock.now());
+  }
+  answer->set(std::move(said));
+}
+
+checks::PastAnswer LiveEvidence::past(const smtp::RcptFacts& facts) {
+  auto& learned = context_.learned;
+  if (learned.size() == 0) return {};
+  std::vector<std::string> accepted;
+  for (const auto& recipient : facts.accepted) accepted.push_back(recipient.mailbox.key());
+  const auto recalled =
+      learned.recall(learned_key(facts.mail), facts.recipient.key(), accepted, context_.clock.now());
+  using Kind = relay::Recollection::Kind;
+  if (recalled.kind == Kind::nothing) return {};
+  if (recalled.kind == Kind::not_now) return {checks::PastAnswer::Kind::not_now, 0, {}, {}};
+  return {checks::PastAnswer::Kind::refuse, recalled.reply.code, recalled.reply.enhanced,
+          recalled.reply.text};
+}
+
+}  // namespace gatepost::gateway
