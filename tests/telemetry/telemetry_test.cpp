@@ -59,8 +59,16 @@ TEST_F(TelemetryTest, writes_a_transaction_as_one_json_line) {
   record.reply = smtp::Reply(250, {2, 0, 0}, "ok.delivered", "delivered [1000000000]");
   record.size = 1234;
   record.flaws.bare_lf = 2;
-  findings.push_back(
-      {"access", smtp::Stage::connect, false, Verdict::reject, "access.denied", 0, "rule 1", ""});
+  findings.push_back({"access",
+                      smtp::Stage::connect,
+                      Weight::observed,
+                      Verdict::reject,
+                      "access.denied",
+                      0,
+                      "rule 1",
+                      "",
+                      {},
+                      false});
   auto event = ended();
   event.server = "10.0.0.5:25";
   event.server_reply = "250 2.0.0 queued as X";
