@@ -58,7 +58,7 @@ class ListReader {
       } else if (in_.take('@')) {
         list_.malformed |= !phrase.is_local_part();
         bare = ListedAddress{phrase.local_part(), read_domain()};
-      } else if (begin_group(phrase)) {
+      } else if (!angle && !bare && begin_group(phrase)) {
         return;
       } else {
         read_word(phrase);

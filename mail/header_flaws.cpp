@@ -52,14 +52,14 @@ class Judge {
       : header_(header), limits_(limits), context_(context) {}
 
   std::vector<HeaderFlaw> all() {
-    judge_count("Date", Kind::date_missing, Kind::date_several);
+    judge_count("Date", Kind::no_date, Kind::many_dates);
     judge_date();
-    judge_count("From", Kind::from_missing, Kind::from_several);
+    judge_count("From", Kind::no_from, Kind::many_froms);
     judge_from();
-    judge_count("Message-ID", Kind::message_id_missing, Kind::message_id_several);
+    judge_count("Message-ID", Kind::no_message_id, Kind::many_message_ids);
     judge_message_id();
-    judge_count("Subject", Kind::subject_missing, Kind::subject_several);
-    judge_count("To", Kind::to_missing, Kind::to_several);
+    judge_count("Subject", Kind::no_subject, Kind::many_subjects);
+    judge_count("To", Kind::no_to, Kind::many_tos);
     judge_octets();
     judge_lines();
     judge_trace();
@@ -79,37 +79,36 @@ class Judge {
     const auto* field = header_.first("Date");
     if (field == nullptr) return;
     const auto date = parse_date(field->value);
-    if (!date) return add(Kind::date_malformed, quote(*field));
-    if (*date > context_.now + limits_.future) add(Kind::date_future, quote(*field));
+    if (!date) return add(Kind::bad_date, quote(*field));
+    if (*date > context_.now + limits_.future) add(Kind::future_date, quote(*field));
     // What somebody sends on keeps its date, however old it is (RFC 5322 3.6.6).
     const bool resent = header_.first("Resent-Date") != nullptr;
-    if (*date < context_.now - limits_.past && !resent) add(Kind::date_past, quote(*field));
+    if (*date < context_.now - limits_.past && !resent) add(Kind::old_date, quote(*field));
   }
 
   void judge_from() {
     const auto* field = header_.first("From");
     if (field == nullptr) return;
     const auto from = parse_address_list(field->value);
-    if (from.count == 0) return add(Kind::from_no_address, quote(*field));
-    if (from.malformed) add(Kind::from_malformed, quote(*field));
+    if (from.count == 0) return add(Kind::no_address, quote(*field));
+    if (from.malformed) add(Kind::bad_from, quote(*field));
     if (from.count > 1 && header_.first("Sender") == nullptr)
-      add(Kind::from_addresses, std::to_string(from.count) + " addresses, no Sender: " + quote(*field));
+      add(Kind::many_addresses, std::to_string(from.count) + " addresses, no Sender: " + quote(*field));
   }
 
   void judge_message_id() {
     const auto* field = header_.first("Message-ID");
-    if (field != nullptr && !is_message_id(field->value)) add(Kind::message_id_malformed, quote(*field));
+    if (field != nullptr && !is_message_id(field->value)) add(Kind::bad_message_id, quote(*field));
   }
 
   void judge_octets() {
     const HeaderField* utf8 = nullptr;
     for (const auto& field : header_.fields()) {
       if (base::is_ascii(field.value)) continue;
-      if (!base::is_utf8(field.value)) return add(Kind::eight_bit, "not UTF-8: " + quote(field));
+      if (!base::is_utf8(field.value)) return add(Kind::raw_8bit, "not UTF-8: " + quote(field));
       if (utf8 == nullptr) utf8 = &field;
     }
-    if (utf8 != nullptr && !context_.smtputf8)
-      add(Kind::eight_bit, "UTF-8 without SMTPUTF8: " + quote(*utf8));
+    if (utf8 != nullptr && !context_.smtputf8) add(Kind::raw_8bit, "UTF-8 without SMTPUTF8: " + quote(*utf8));
   }
 
   void judge_lines() {
@@ -117,8 +116,8 @@ class Judge {
     if (longest.text.size() > longest_line)
       add(Kind::long_line, std::to_string(longest.text.size()) + " octets in " + quote(longest));
     if (header_.stray_line().number != 0) add(Kind::stray_line, quote(header_.stray_line()));
-    if (header_.field_count() > limits_.fields)
-      add(Kind::too_many_fields, std::to_string(header_.field_count()) + " fields");
+    if (header_.field_count() > static_cast<std::size_t>(limits_.fields))
+      add(Kind::many_fields, std::to_string(header_.field_count()) + " fields");
   }
 
   void judge_trace() {
@@ -127,7 +126,7 @@ class Judge {
       const auto trace = read_trace(field.value);
       if (trace.by.empty() || !base::iequals(trace.by, context_.hostname)) continue;
       const bool ours = base::SessionId::resembles(trace.id);
-      return add(Kind::own_received,
+      return add(Kind::forged_received,
                  "by " + std::string(context_.hostname) + " id " + base::printable(trace.id, longest_quote) +
                      (ours ? ", which may be one of ours" : ", which is not of our form"));
     }

@@ -15,36 +15,34 @@ namespace gatepost::mail {
 
 /// In the order in which they are told.
 enum class HeaderFlawKind : std::uint8_t {
-  date_missing,
-  date_several,
-  date_malformed,
-  date_past,
-  date_future,
-  from_missing,
-  from_several,
-  from_malformed,   ///< but an address could be made out
-  from_no_address,  ///< empty, an empty group, or nothing like an address
-  from_addresses,   ///< several, and no Sender field (RFC 5322 3.6.2)
-  message_id_missing,
-  message_id_several,
-  message_id_malformed,
-  subject_missing,
-  subject_several,
-  to_missing,  ///< legal
-  to_several,
-  eight_bit,        ///< octets above 127 without SMTPUTF8, or not UTF-8 with it
+  no_date,
+  many_dates,
+  bad_date,
+  old_date,
+  future_date,
+  no_from,
+  many_froms,
+  bad_from,        ///< but an address could be made out
+  no_address,      ///< empty, an empty group, or nothing like an address
+  many_addresses,  ///< several, and no Sender field (RFC 5322 3.6.2)
+  no_message_id,
+  many_message_ids,
+  bad_message_id,
+  no_subject,
+  many_subjects,
+  no_to,  ///< legal
+  many_tos,
+  raw_8bit,         ///< octets above 127 without SMTPUTF8, or not UTF-8 with it
   long_line,        ///< over 998 octets (RFC 5322 2.1.1)
   stray_line,       ///< a line that is neither a field nor part of one
-  too_many_fields,  ///< more than the limit
-  own_received,     ///< a Received field says that we received the message before
+  many_fields,      ///< more than the limit
+  forged_received,  ///< a Received field says that we received the message before
 };
 inline constexpr std::array<std::string_view, 22> header_flaw_names{
-    "date_missing",         "date_several",    "date_malformed",     "date_past",
-    "date_future",          "from_missing",    "from_several",       "from_malformed",
-    "from_no_address",      "from_addresses",  "message_id_missing", "message_id_several",
-    "message_id_malformed", "subject_missing", "subject_several",    "to_missing",
-    "to_several",           "eight_bit",       "long_line",          "stray_line",
-    "too_many_fields",      "own_received"};
+    "no_date",        "many_dates", "bad_date",      "old_date",       "future_date",   "no_from",
+    "many_froms",     "bad_from",   "no_address",    "many_addresses", "no_message_id", "many_message_ids",
+    "bad_message_id", "no_subject", "many_subjects", "no_to",          "many_tos",      "raw_8bit",
+    "long_line",      "stray_line", "many_fields",   "forged_received"};
 constexpr std::string_view name_of(HeaderFlawKind kind) {
   return header_flaw_names[static_cast<std::size_t>(kind)];
 }
@@ -57,7 +55,7 @@ struct HeaderFlaw {
 struct HeaderLimits {
   base::Millis past = std::chrono::days(90);
   base::Millis future = std::chrono::hours(24);
-  std::size_t fields = 1000;
+  std::int64_t fields = 1000;
 };
 
 /// What the judgement needs besides the block.

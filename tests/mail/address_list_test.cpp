@@ -53,6 +53,7 @@ const Case cases[] = {
     {"<a@b", "a@b", true},
     {"G: a@b", "a@b", true},
     {"a@b, (never closed", "a@b", true},
+    {"a@b: c@d;", "a@b", true},
     // Nothing to be made out.
     {"John Doe", "", true},
     {"<>", "", true},

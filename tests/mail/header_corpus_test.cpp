@@ -68,8 +68,8 @@ Seen judge_all(const fs::path& folder) {
 /// How many per cent of honest mail may have it.
 double bearable(HeaderFlawKind kind) {
   switch (kind) {
-    case HeaderFlawKind::to_missing: return 10;  // legal
-    case HeaderFlawKind::date_past: return 3;    // eight messages were fetched from an archive, months later
+    case HeaderFlawKind::no_to: return 10;    // legal
+    case HeaderFlawKind::old_date: return 3;  // eight messages were fetched from an archive, months later
     default: return 0.5;
   }
 }
