@@ -28,6 +28,11 @@ if(sanitizers)
   target_link_options(gatepost_options INTERFACE ${sanitizers})
 endif()
 
+# The fuzzers are guided by what they reach in the libraries.
+if(GATEPOST_FUZZ)
+  target_compile_options(gatepost_options INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+
 find_program(GATEPOST_LLD NAMES ld.lld)
 if(GATEPOST_LLD)
   target_link_options(gatepost_options INTERFACE -fuse-ld=lld)

@@ -7,6 +7,7 @@
 
 #include "core/base/ip.hpp"
 #include "core/base/text.hpp"
+#include "mail/field_body.hpp"
 
 namespace gatepost::mail {
 namespace {
@@ -14,11 +15,6 @@ namespace {
 constexpr std::size_t longest_path = 256;  // with its angle brackets
 constexpr std::size_t longest_domain = 253;
 constexpr std::size_t longest_label = 63;
-
-bool is_atext(char c) {
-  return base::is_alnum(c) || base::is_high(c) ||
-         std::string_view("!#$%&'*+-/=?^_`{|}~").find(c) != std::string_view::npos;
-}
 
 /// Length of the Dot-string or Quoted-string at the start; 0 if there is none.
 std::size_t local_part(std::string_view text) {

@@ -1,9 +1,7 @@
 #include "mail/received.hpp"
 
-#include <cstdio>
-#include <ctime>
-
 #include "core/base/text.hpp"
+#include "mail/date.hpp"
 
 namespace gatepost::mail {
 namespace {
@@ -18,19 +16,6 @@ std::string token(std::string_view foreign) {
 }
 
 }  // namespace
-
-std::string format_date(base::WallTime when) {
-  static constexpr const char* days[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-  static constexpr const char* months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                           "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-  const auto seconds = std::chrono::system_clock::to_time_t(when);
-  std::tm t{};
-  ::gmtime_r(&seconds, &t);
-  char text[64];
-  std::snprintf(text, sizeof text, "%s, %d %s %d %02d:%02d:%02d +0000", days[t.tm_wday], t.tm_mday,
-                months[t.tm_mon], t.tm_year + 1900, t.tm_hour, t.tm_min, t.tm_sec);
-  return text;
-}
 
 std::string received_field(const ReceivedParts& parts) {
   std::string field;

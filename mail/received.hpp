@@ -24,7 +24,4 @@ struct ReceivedParts {
 /// Folded at 78 columns where possible, ending in CRLF. Foreign parts are sanitised: a HELO can't add lines.
 std::string received_field(const ReceivedParts& parts);
 
-/// A date as RFC 5322 3.3 wants it, in UTC: "Fri, 20 Nov 2026 22:30:00 +0000".
-std::string format_date(base::WallTime when);
-
 }  // namespace gatepost::mail

@@ -127,6 +127,7 @@ constexpr std::array texts{
     Text{Say::headers_many_dates, "headers.many_dates", 550, {5, 6, 0}, "this message is refused for its header: it has several Date fields"},
     Text{Say::headers_no_from, "headers.no_from", 550, {5, 6, 0}, "this message is refused for its header: it has no From field"},
     Text{Say::headers_many_froms, "headers.many_froms", 550, {5, 6, 0}, "this message is refused for its header: it has several From fields"},
+    Text{Say::headers_bad_from, "headers.bad_from", 550, {5, 6, 0}, "this message is refused for its header: its From field is malformed: {}"},
     Text{Say::headers_no_address, "headers.no_address", 550, {5, 6, 0}, "this message is refused for its header: its From field names no address"},
     Text{Say::headers_many_addresses, "headers.many_addresses", 550, {5, 6, 0}, "this message is refused for its header: its From field names several addresses without a Sender field"},
     Text{Say::headers_no_message_id, "headers.no_message_id", 550, {5, 6, 0}, "this message is refused for its header: it has no Message-ID field"},
@@ -138,6 +139,7 @@ constexpr std::array texts{
     Text{Say::headers_many_tos, "headers.many_tos", 550, {5, 6, 0}, "this message is refused for its header: it has several To fields"},
     Text{Say::headers_raw_8bit, "headers.raw_8bit", 550, {5, 6, 0}, "this message is refused for its header: its header holds octets that are not ASCII"},
     Text{Say::headers_long_line, "headers.long_line", 550, {5, 6, 0}, "this message is refused for its header: its header has a line longer than 998 octets"},
+    Text{Say::headers_stray_line, "headers.stray_line", 550, {5, 6, 0}, "this message is refused for its header: it holds a line that is no header field"},
     Text{Say::headers_many_fields, "headers.many_fields", 550, {5, 6, 0}, "this message is refused for its header: its header has too many fields"},
     Text{Say::headers_forged_received, "headers.forged_received", 550, {5, 6, 0}, "this message is refused for its header: it holds a Received field that claims to be this server's"},
 

@@ -34,9 +34,10 @@ enum class Say : std::uint8_t {
   sender_domain_unknown, sender_domain_null_mx, sender_domain_unroutable, sender_domain_unavailable, spf_fail,
   spf_softfail, spf_neutral, spf_none, spf_permerror, spf_unavailable, own_domain_forged,
   own_domain_unavailable, headers_no_date, headers_bad_date, headers_old_date, headers_future_date,
-  headers_many_dates, headers_no_from, headers_many_froms, headers_no_address, headers_many_addresses,
+  headers_many_dates, headers_no_from, headers_many_froms, headers_bad_from, headers_no_address, headers_many_addresses,
   headers_no_message_id, headers_bad_message_id, headers_many_message_ids, headers_no_subject, headers_many_subjects,
-  headers_no_to, headers_many_tos, headers_raw_8bit, headers_long_line, headers_many_fields, headers_forged_received,
+  headers_no_to, headers_many_tos, headers_raw_8bit, headers_long_line, headers_stray_line,
+  headers_many_fields, headers_forged_received,
   // Relay
   backend_down, backend_lost, backend_timeout, outcome_unknown, split_recipients, suspects_noted, capability_lost,
   backend_refused, backend_deferred, relay_failed,

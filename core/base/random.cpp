@@ -21,7 +21,6 @@ std::uint64_t SystemRandom::next() {
 }
 
 SessionId SessionId::make(Random& random) {
-  static constexpr std::string_view alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
   SessionId id;
   auto bits = random.next();
   for (auto& c : id.text_) {
@@ -29,6 +28,10 @@ SessionId SessionId::make(Random& random) {
     bits >>= 5;
   }
   return id;
+}
+
+bool SessionId::resembles(std::string_view text) {
+  return text.size() == length && text.find_first_not_of(alphabet) == std::string_view::npos;
 }
 
 }  // namespace gatepost::base

@@ -31,9 +31,12 @@ class SessionId {
   static constexpr std::size_t length = 10;
   SessionId() { text_.fill('0'); }
   static SessionId make(Random& random);
+  /// Could `text` be the id of a session, by its looks?
+  static bool resembles(std::string_view text);
   std::string_view view() const { return {text_.data(), text_.size()}; }
 
  private:
+  static constexpr std::string_view alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
   std::array<char, length> text_;
 };
 
