@@ -9,7 +9,8 @@ namespace {
 
 using telemetry::Verdict;
 
-/// "check:stage:verdict[:flags]"; flags: o observe, a absolute, d on_error = defer, a number: the score.
+/// "check:stage:verdict[:flags]"; flags: o observe, a absolute, d on_error = defer, x exempt, a number: the
+/// score; of an allow: the checks that it is for, as "for=spf".
 Judged judged(std::string_view text) {
   Judged j;
   j.check = base::split_off(text, ':');
@@ -21,7 +22,12 @@ Judged judged(std::string_view text) {
   for (std::size_t i = 0; i < telemetry::verdict_names.size(); ++i) {
     if (telemetry::verdict_names[i] == verdict) j.finding.verdict = static_cast<Verdict>(i);
   }
+  if (const auto named = text.find("for="); named != std::string_view::npos) {
+    j.finding.exempts.emplace_back(text.substr(named + 4));
+    text = text.substr(0, named);
+  }
   if (text.find('o') != std::string_view::npos) j.mode = Mode::observe;
+  j.exempt = text.find('x') != std::string_view::npos;
   if (text.find('d') != std::string_view::npos) j.on_error = OnError::defer;
   j.absolute = text.find('a') != std::string_view::npos;
   if (j.finding.verdict == Verdict::score) j.finding.score = std::stod(std::string(text));
@@ -70,6 +76,17 @@ const Case cases[] = {
     {"a:connect:allow b:message:reject", "accept"},
     {"a:rcpt:allow b:connect:reject", "refuse 550 b", "accept"},
     {"a:rcpt:allow b:rcpt:score:9", "accept"},
+    // An allow for named checks ends those, at all stages, and no others.
+    {"a:rcpt:allow:for=spf spf:mail:reject", "accept"},
+    {"a:rcpt:allow:for=spf helo:helo:reject spf:mail:reject", "refuse 550 helo", "accept"},
+    {"a:connect:allow:ofor=spf spf:mail:reject", "refuse 550 spf", "accept"},
+    {"a:connect:allow:for=r r:rcpt:reject:a", "refuse 550 r"},
+    // Exempt findings count no more than observed ones.
+    {"a:connect:reject:x", "accept"},
+    {"a:connect:reject:x b:rcpt:defer", "refuse 451 b", "accept"},
+    {"a:connect:score:9:x", "accept"},
+    {"a:connect:unknown:xd", "accept"},
+    {"a:connect:allow:x b:connect:reject", "refuse 550 b", "accept"},
     // Relay control and the directory stand above allow, exemption and policy.
     {"a:connect:allow r:rcpt:reject:a", "refuse 550 r"},
     {"r:rcpt:reject:a", "refuse 550 r"},
@@ -121,6 +138,26 @@ TEST(Decide, names_the_largest_parts_of_a_score) {
                                      judged("spf:mail:score:2"), judged("rdns:connect:score:1")};
   EXPECT_EQ(decide(findings, policy, false).decision.reply->text(),
             "refused for what several checks found together: 7.2 of 6 (dnsbl 4, spf 2, rdns 1)");
+}
+
+TEST(Decide, tags_below_the_thresholds_that_refuse) {
+  PolicyOptions policy;
+  policy.reject_score = 6;
+  policy.tag_score = 3;
+  const auto tag = [&policy](std::string_view text) {
+    const std::vector<Judged> findings{judged(text)};
+    return decide(findings, policy, false).tag;
+  };
+  EXPECT_EQ(tag("a:connect:score:2.9"), "");
+  EXPECT_EQ(tag("a:connect:score:4"), "4 of 3 (a 4)");
+  EXPECT_EQ(tag("a:connect:score:7"), "");
+  EXPECT_EQ(tag("a:connect:score:4:o"), "");
+}
+
+TEST(Decide, says_what_a_check_wants_to_be_said_when_it_cannot_know) {
+  auto unknown = judged("a:connect:unknown:d");
+  unknown.finding.reply = smtp::reply(smtp::Say::ptr_unavailable, {"203.0.113.9"});
+  EXPECT_EQ(decide(std::vector{unknown}, {}, false).decision.reply->token(), "reverse_dns.unavailable");
 }
 
 TEST(Decide, knows_no_score_thresholds_by_default) {

@@ -1,9 +1,10 @@
-// The pipeline with the two checks there are: modes, delay, late evidence, exemptions.
+// The pipeline with some of the checks: modes, delay, late evidence, witnesses, exemptions.
 #include <gtest/gtest.h>
 
 #include "checks/pipeline.hpp"
 #include "gateway/config.hpp"
 #include "tests/support/fake_clock.hpp"
+#include "tests/support/fake_zone.hpp"
 
 namespace gatepost::checks {
 namespace {
@@ -19,16 +20,34 @@ struct Source final : EvidenceSource {
   }
   void answer_now() { pending->set({directory::DomainTable::Answer::Kind::found, "inside", true}); }
   PastAnswer past(const smtp::RcptFacts&) override { return {}; }
-  DnsAnswer dns(const dns::Question&, const std::shared_ptr<Answer<DnsAnswer>>&) override {
-    return std::make_shared<const dns::Answer>();
+  tests::FakeZone zone;
+  bool late_dns = false;
+  std::vector<std::function<void()>> later;
+  std::shared_ptr<Answer<Testimony>> examination;
+  std::optional<Testimony> testimony = Testimony{true, {}};
+  DnsAnswer dns(const dns::Question& question, const std::shared_ptr<Answer<DnsAnswer>>& answer) override {
+    auto said = std::make_shared<const dns::Answer>(zone.answer(question));
+    if (!late_dns) return said;
+    later.push_back([answer, said] { answer->set(said); });
+    return nullptr;
+  }
+  /// What was asked until now is answered.
+  void dns_answers() {
+    for (const auto& call : std::exchange(later, {})) call();
   }
   bool suspended(const Witness&) const override { return false; }
   void examine(const WitnessPtr&, const std::shared_ptr<Answer<Testimony>>& answer) override {
-    answer->set({true, {}});
+    examination = answer;
+    if (testimony) answer->set(*testimony);
   }
   void impeach(const WitnessPtr&, std::string_view) override {}
-  WitnessPtr resolver() const override { return nullptr; }
+  WitnessPtr resolver() const override {
+    static const auto witness = std::make_shared<const Witness>(Witness{"the resolver", {}, {}});
+    return witness;
+  }
   const Site& site() const override { return site_; }
+  Site& site() { return site_; }
+  void pass(base::Millis time) { clock_.advance(time); }
   bool ours(std::string_view) const override { return false; }
   base::Instant now() const override { return clock_.now(); }
   base::WallTime wall() const override { return clock_.wall(); }
@@ -53,7 +72,9 @@ struct PipelineTest : testing::Test {
     const auto config = gateway::read_config_text(text, "test");
     // The others have tests of their own.
     for (const auto& [name, options] : config.options.checks.all()) {
-      if (name != "access" && !options->absolute()) options->mode = Mode::off;
+      if (name != "access" && !options->absolute() &&
+          text.find("[checks." + std::string(name) + "]") == std::string::npos)
+        options->mode = Mode::off;
     }
     CheckFiles files;
     pipeline = std::make_unique<Pipeline>(config.options.checks, config.options.policy, files);
@@ -156,6 +177,203 @@ TEST_F(PipelineTest, forgets_the_helo_before) {
   helo.name = "good.example";
   pipeline->helo(helo, evidence, verdicts);
   EXPECT_EQ(rcpt("user@example.org"), "accept");
+}
+
+// ---- Evidence from DNS
+
+const std::string sender_domain = "[checks.sender_domain]\nmode = \"enforce\"\n";
+
+TEST_F(PipelineTest, starts_lookups_early_and_awaits_them_at_rcpt) {
+  configure(sender_domain);
+  source.zone.add("remote.example * (no name)");
+  source.late_dns = true;
+  EXPECT_EQ(describe(pipeline->mail(mail, evidence, verdicts)), "accept");
+  EXPECT_EQ(source.later.size(), 1U);
+  EXPECT_EQ(rcpt("user@example.org"), "pending");
+  source.pass(base::Millis(40));
+  source.dns_answers();
+  EXPECT_EQ(rcpt("user@example.org"), "sender_domain.unknown");
+  const auto findings = verdicts.transaction_findings();
+  ASSERT_EQ(findings.size(), 1U);
+  EXPECT_EQ(findings[0].waited, base::Millis(40));
+  EXPECT_FALSE(findings[0].cached);
+}
+
+TEST_F(PipelineTest, says_that_a_finding_rests_on_the_cache) {
+  configure(sender_domain);
+  source.zone.add("remote.example * (no name)");
+  EXPECT_EQ(rcpt("user@example.org"), "sender_domain.unknown");
+  EXPECT_TRUE(verdicts.transaction_findings().at(0).cached);
+}
+
+TEST_F(PipelineTest, has_witnesses_examined_before_a_finding_counts) {
+  configure(sender_domain);
+  source.zone.add("remote.example * (no name)");
+  source.testimony.reset();
+  EXPECT_EQ(rcpt("user@example.org"), "pending");
+  source.examination->set({true, {}});
+  EXPECT_EQ(rcpt("user@example.org"), "sender_domain.unknown");
+}
+
+TEST_F(PipelineTest, takes_no_word_of_a_witness_that_is_not_to_be_trusted) {
+  for (const auto* defer : {"", "on_error = \"defer\"\n"}) {
+    configure(sender_domain + defer);
+    source.zone.add("remote.example * (no name)");
+    source.testimony = Testimony{false, "it says that nothing exists"};
+    EXPECT_EQ(rcpt("user@example.org"), *defer == '\0' ? "accept" : "check.unavailable");
+    const auto findings = verdicts.transaction_findings();
+    ASSERT_EQ(findings.size(), 1U);
+    EXPECT_EQ(findings[0].verdict, telemetry::Verdict::unknown);
+    EXPECT_EQ(findings[0].reason, "sender_domain.unknown");
+    EXPECT_NE(findings[0].evidence.find("the resolver is not to be trusted: it says that nothing exists"),
+              std::string::npos);
+    verdicts.end_transaction();
+    evidence.end_transaction();
+  }
+}
+
+TEST_F(PipelineTest, takes_silence_for_a_temporary_failure_when_time_is_over) {
+  configure(sender_domain + "on_error = \"defer\"\n");
+  source.zone.add("* (no name)");
+  source.late_dns = true;
+  EXPECT_EQ(rcpt("user@example.org"), "pending");
+  EXPECT_TRUE(evidence.give_up());
+  EXPECT_EQ(rcpt("user@example.org"), "sender_domain.unavailable");
+  EXPECT_FALSE(evidence.give_up());
+  // What is asked from now on is not waited for either; a late answer disturbs nobody.
+  verdicts.end_transaction();
+  evidence.end_transaction();
+  mail.sender = *mail::Mailbox::parse("a@other.example");
+  EXPECT_EQ(rcpt("user@example.org"), "sender_domain.unavailable");
+  source.dns_answers();
+  EXPECT_EQ(rcpt("user@example.org"), "sender_domain.unavailable");
+}
+
+TEST_F(PipelineTest, is_rung_for_each_answer_and_not_for_the_last_only) {
+  configure(sender_domain);
+  source.zone.add("remote.example MX 10 a.remote.example");
+  source.zone.add("a.remote.example A 198.51.100.1");
+  source.late_dns = true;
+  EXPECT_EQ(rcpt("user@example.org"), "pending");
+  const auto* other = evidence.lookup({"slow.example", dns::Type::a});
+  EXPECT_EQ(other, nullptr);
+  bool rung = false;
+  evidence.when_answered([&rung] { rung = true; });
+  source.later.front()();
+  EXPECT_TRUE(rung);
+  EXPECT_EQ(rcpt("user@example.org"), "pending");  // now the address
+  EXPECT_EQ(source.later.size(), 3U);
+}
+
+// ---- Hidden clients
+
+TEST_F(PipelineTest, asks_nothing_about_a_client_that_hides_behind_a_proxy) {
+  for (const auto* address :
+       {"127.0.0.1", "10.1.2.3", "172.17.0.1", "169.254.1.1", "100.64.0.1", "::1", "fe80::1", "fd00::1"}) {
+    configure("[checks.reverse_dns]\nmode = \"enforce\"\non_error = \"defer\"\n");
+    connect.client.address = *base::IpAddress::parse(address);
+    verdicts = Verdicts();
+    EXPECT_EQ(rcpt("user@example.org"), "accept") << address;
+    const auto findings = verdicts.session_findings();
+    ASSERT_EQ(findings.size(), 1U) << address;
+    EXPECT_EQ(findings[0].reason, hidden_client);
+  }
+  EXPECT_TRUE(source.zone.unexpected().empty());
+}
+
+TEST_F(PipelineTest, takes_documentation_addresses_and_networks_it_is_told_of_for_real) {
+  configure("[checks.reverse_dns]\nmode = \"enforce\"\n");
+  source.zone.add("* (no name)");
+  for (const auto* address : {"203.0.113.9", "192.0.2.1", "198.51.100.1", "2001:db8::1", "10.1.2.3"}) {
+    connect.client.address = *base::IpAddress::parse(address);
+    source.site().real_clients = {*base::Network::parse("10.1.0.0/16")};
+    Evidence fresh(source);
+    Verdicts found;
+    const auto recipient = *mail::Mailbox::parse("user@example.org");
+    EXPECT_NE(describe(pipeline->rcpt({mail, recipient, {}}, fresh, found)), "accept") << address;
+  }
+}
+
+// ---- Exemptions
+
+TEST_F(PipelineTest, makes_no_check_for_exempt_clients) {
+  configure(sender_domain + "[policy]\nexempt_clients = [\"203.0.113.0/24\"]\n");
+  EXPECT_EQ(rcpt("user@example.org"), "accept");
+  EXPECT_TRUE(source.zone.unexpected().empty());
+}
+
+TEST_F(PipelineTest, makes_a_check_not_for_its_own_exempt_clients) {
+  configure(sender_domain + "exempt_clients = [\"203.0.113.9\"]\n");
+  EXPECT_EQ(rcpt("user@example.org"), "accept");
+  EXPECT_TRUE(source.zone.unexpected().empty());
+}
+
+TEST_F(PipelineTest, spares_senders_and_records_it) {
+  configure(sender_domain + "exempt_senders = [\"remote.example\"]\n");
+  source.zone.add("remote.example * (no name)");
+  pipeline->mail(mail, evidence, verdicts);
+  EXPECT_EQ(rcpt("user@example.org"), "accept");
+  EXPECT_EQ(verdicts.transaction_findings().at(0).weight, telemetry::Weight::exempt);
+}
+
+TEST_F(PipelineTest, spares_recipients_of_one_check_and_parts_them_from_others) {
+  configure(sender_domain + "exempt_recipients = [\"support@example.org\"]\n");
+  source.zone.add("remote.example * (no name)");
+  EXPECT_EQ(rcpt("user@example.org"), "sender_domain.unknown");
+  EXPECT_EQ(rcpt("support@example.org"), "accept");
+  EXPECT_EQ(rcpt("user@example.org"), "sender_domain.unknown");
+}
+
+TEST_F(PipelineTest, parts_recipients_only_where_it_matters) {
+  const std::string rules = "exempt_recipients = [\"support@example.org\"]\n";
+  configure(sender_domain + rules);
+  source.zone.add("remote.example MX 10 a.remote.example");
+  source.zone.add("a.remote.example A 198.51.100.1");
+  EXPECT_EQ(rcpt("support@example.org"), "accept");
+  EXPECT_EQ(rcpt("user@example.org"), "accept");
+  verdicts.end_transaction();
+  configure("[checks.headers]\nmode = \"enforce\"\n" + rules);
+  EXPECT_EQ(rcpt("support@example.org"), "accept");
+  EXPECT_EQ(rcpt("user@example.org"), "rcpt.other_policy");
+}
+
+// ---- Scores and headers
+
+TEST_F(PipelineTest, puts_fields_in_front_when_all_is_judged) {
+  configure(sender_domain + "unknown = \"score 4\"\n[policy]\ntag_score = 3\n[checks.spf]\n");
+  source.zone.add("remote.example * (no name)");
+  EXPECT_EQ(rcpt("user@example.org"), "accept");
+  const auto fields = pipeline->header_fields(verdicts);
+  EXPECT_EQ(fields.rfind("Received-SPF: none", 0), 0U) << fields;
+  EXPECT_NE(fields.find("\r\nX-Gatepost-Score: 4 of 3 (sender_domain 4)\r\n"), std::string::npos) << fields;
+}
+
+TEST_F(PipelineTest, records_of_observed_checks_what_it_is_told_to) {
+  for (const bool all : {true, false}) {
+    configure("[checks.sender_domain]\nunknown = \"score 4\"\n[policy]\nobserve = \"" +
+              std::string(all ? "all" : "refusals") + "\"\n");
+    source.zone.add("remote.example * (no name)");
+    EXPECT_EQ(rcpt("user@example.org"), "accept");
+    EXPECT_EQ(verdicts.transaction_findings().size(), all ? 1U : 0U);
+    verdicts.end_transaction();
+  }
+}
+
+TEST_F(PipelineTest, lets_a_rule_be_enforced_in_a_check_that_is_observed) {
+  configure("[checks.sender_domain]\nunknown = \"enforce reject\"\n");
+  source.zone.add("remote.example * (no name)");
+  EXPECT_EQ(rcpt("user@example.org"), "sender_domain.unknown");
+}
+
+TEST_F(PipelineTest, keeps_everything_for_who_wants_to_see_it) {
+  configure(sender_domain);
+  source.zone.add("remote.example MX 10 a.remote.example");
+  source.zone.add("a.remote.example A 198.51.100.1");
+  Verdicts all(true);
+  const auto recipient = *mail::Mailbox::parse("user@example.org");
+  pipeline->rcpt({mail, recipient, {}}, evidence, all);
+  EXPECT_EQ(all.session_findings().size(), 2U);      // access at connect and HELO
+  EXPECT_EQ(all.transaction_findings().size(), 4U);  // access at MAIL and RCPT, sender_domain, recipient
 }
 
 }  // namespace

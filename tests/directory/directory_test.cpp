@@ -92,6 +92,16 @@ TEST_F(TableTest, asks_directories_in_order) {
   for (const auto& [text, expected] : cases) EXPECT_EQ(table.find(mailbox(text)).kind, expected) << text;
 }
 
+TEST_F(TableTest, looks_for_tagged_recipients_without_their_tag) {
+  const auto table = build();
+  for (const auto* text : {"<prvs=1234abcdef=user@example.org>", "<prvs=user=1234ABCDEF@example.org>"})
+    EXPECT_EQ(table.find(mailbox(text)).kind, Kind::found) << text;
+  EXPECT_EQ(table.find(mailbox("<prvs=1234abcdef=nobody@example.org>")).kind, Kind::unknown);
+  EXPECT_EQ(table.find(mailbox("<prvs=12abcdef=user@example.org>")).kind, Kind::unknown);
+  EXPECT_EQ(table.delivery_address(mailbox("<prvs=1234abcdef=user@example.org>")),
+            "prvs=1234abcdef=user@example.org");
+}
+
 TEST_F(TableTest, cannot_tell_when_one_that_might_know_cannot) {
   directories["lists"] = std::make_shared<Broken>();
   const auto table = build();

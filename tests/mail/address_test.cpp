@@ -104,5 +104,23 @@ TEST(AddressKey, reads_directory_lines) {
     EXPECT_FALSE(address_key(bad)) << bad;
 }
 
+TEST(Batv, takes_tags_off_in_both_forms) {
+  const std::pair<const char*, const char*> locals[] = {
+      {"prvs=1234abcdef=user", "user"},
+      {"PRVS=1234ABCDEF=user", "user"},
+      {"prvs=user=1234abcdef", "user"},
+      {"prvs=a=b=1234abcdef", "a=b"},
+      {"prvs=1234abcdef=a=b", "a=b"},
+      {"prvs=123abcdefg=user", "prvs=123abcdefg=user"},
+      {"prvs=12345abcdef=user", "prvs=12345abcdef=user"},
+      {"prvs=1234abcdef=", "prvs=1234abcdef="},
+      {"prvs==1234abcdef", "prvs==1234abcdef"},
+      {"prvs=1234abcdef", "prvs=1234abcdef"},
+      {"user", "user"},
+      {"", ""},
+  };
+  for (const auto& [tagged, bare] : locals) EXPECT_EQ(without_batv(tagged), bare) << tagged;
+}
+
 }  // namespace
 }  // namespace gatepost::mail
