@@ -63,8 +63,12 @@ class Reader final : public base::Visitor {
     const auto* node = find(f.key);
     if (node == nullptr) return;
     const auto in = node->value<double>();
-    if (!in || !node->is_number() || *in < 0) {
-      wrong(*node, f.key, "must be a number that is not negative");
+    if (!in || !node->is_number()) {
+      wrong(*node, f.key, "must be a number, not " + type_name(*node));
+    } else if (!(*in >= static_cast<double>(f.min) && *in <= static_cast<double>(f.max))) {  // also NaN
+      wrong(*node, f.key,
+            f.min == 0 ? "must be a number that is not negative"
+                       : "must be between " + std::to_string(f.min) + " and " + std::to_string(f.max));
     } else {
       value = *in;
     }
@@ -74,6 +78,8 @@ class Reader final : public base::Visitor {
   void text(const base::Field& f, const base::TextValue& value) override {
     const auto* node = find(f.key);
     if (node == nullptr) return;
+    if (const auto* table = node->as_table(); table != nullptr && f.table)
+      return assign_text(*node, f.key, joined(*table), value.assign);
     assign(*node, f.key, value.form, value.assign);
   }
 
@@ -169,8 +175,22 @@ class Reader final : public base::Visitor {
       wrong(node, key, "must be a " + std::string(form) + " in quotes, not " + type_name(node));
       return;
     }
-    const auto mistake = assign(in->get());
-    if (!mistake.empty()) wrong(node, key, "\"" + base::printable(in->get(), 80) + "\": " + mistake);
+    assign_text(node, key, in->get(), assign);
+  }
+
+  template <class Assign>
+  void assign_text(const toml::node& node, std::string_view key, const std::string& in,
+                   const Assign& assign) {
+    const auto mistake = assign(in);
+    if (!mistake.empty()) wrong(node, key, "\"" + base::printable(in, 80) + "\": " + mistake);
+  }
+
+  static std::string joined(const toml::table& table) {
+    std::string out;
+    for (const auto& [key, node] : table) {
+      out += (out.empty() ? "" : ", ") + std::string(key.str()) + " " + node.value_or(std::string());
+    }
+    return out;
   }
 
   void wrong(const toml::node& node, std::string_view key, const std::string& what) {

@@ -24,6 +24,7 @@ struct Field {
   std::int64_t max = std::numeric_limits<std::int64_t>::max();
   bool restart = false;  ///< takes effect only at a restart; otherwise at a reload
   bool secret = false;   ///< redacted in dumps
+  bool table = false;    ///< may be written as a table of texts, which is read as "key value, key value"
 };
 
 /// How a type is written as text. Specialise with

@@ -121,6 +121,30 @@ TEST(Config, says_file_line_column_what_and_what_was_probably_meant) {
        {"f:4:1: error: checks.access.rules[0]: a rule without conditions matches everything (give it client, "
         "helo, sender or recipient)"}},
       {"[[domains]]",
+       "[checks.dnsbl]\nthreshold = 0\n[[checks.dnsbl.lists]]\nzone = \"list example\"\ncodes = "
+       "[\"10.0.0.2\"]\nweight = \"1\"\n[[domains]]",
+       {"f:5:13: error: checks.dnsbl.threshold: must be more than 0",
+        "f:7:8: error: checks.dnsbl.lists[0].zone \"list example\": is no domain name",
+        "f:8:10: error: checks.dnsbl.lists[0].codes \"10.0.0.2\": must be a code in 127.0.0.0/8 like "
+        "\"127.0.0.2\", \"127.0.0.4-7\" (a range within an octet) or \"mask 0.0.0.8\" (all with this bit)",
+        "f:9:10: error: checks.dnsbl.lists[0].weight must be a number, not a text"}},
+      {"[[domains]]",
+       "[[checks.dnsbl.lists]]\nzone = \"a.example\"\nfamilies = []\nweight = nan\n"
+       "[[checks.domain_list.lists]]\nzone = \"a.example\"\ncodes = []\nlookup = []\nname = \"Ã¤\"\n"
+       "[[domains]]",
+       {"f:6:12: error: checks.dnsbl.lists[0].families: without families the list is never asked",
+        "f:7:10: error: checks.dnsbl.lists[0].weight must be between -1000 and 1000",
+        "f:10:9: error: checks.domain_list.lists[0].codes: without codes nothing is ever listed",
+        "f:11:10: error: checks.domain_list.lists[0].lookup: without names the list is never asked",
+        "f:12:8: error: checks.domain_list.lists[0].name: must be ASCII, since it is part of an SMTP reply"}},
+      {"[[domains]]",
+       "[[checks.dnsbl.lists]]\nkey = \"a b\"\n[[checks.dnsbl.lists]]\nzone = \"a.example\"\n"
+       "[[checks.dnsbl.lists]]\nzone = \"A.example.\"\nfamilies = [\"ipv6\", \"ipv4\"]\n[[domains]]",
+       {"f:4:1: error: checks.dnsbl.lists[0].zone: is missing",
+        "f:5:7: error: checks.dnsbl.lists[0].key: is too short for a key (write it at the front of zone)",
+        "f:8:1: error: checks.dnsbl.lists[2]: there is another list of this name (give it a name of its "
+        "own)"}},
+      {"[[domains]]",
        "[checks.recipient]\nmode = \"off\"\n[[domains]]",
        {"f:5:1: error: there is no option \"checks.recipient.mode\""}},
       {"[[domains]]",
@@ -165,6 +189,67 @@ TEST(Config, dumps_what_is_in_force_without_secrets) {
   EXPECT_NE(dump.find("[routes.inside]"), std::string::npos);
   auto again = read_config_text(replaced(dump, "\"********\"", hash), "dump");
   EXPECT_EQ(again.has_errors(), false) << again.problems.at(0).to_string();
+}
+
+TEST(Config, takes_canaries_as_a_text_and_as_a_table) {
+  const struct {
+    const char* canary;
+    const char* printed;
+    std::vector<std::string> mistakes;
+  } cases[] = {
+      {"\"rfc5782\"", "\"rfc5782\"", {}},
+      {"\"none\"", "\"none\"", {}},
+      {"{ listed = \"192.0.2.1\", clean = \"192.0.2.2\" }", "\"listed 192.0.2.1, clean 192.0.2.2\"", {}},
+      {"\"clean 192.0.2.2, listed 192.0.2.1\"", "\"listed 192.0.2.1, clean 192.0.2.2\"", {}},
+      {"{ listed = \"192.0.2.1\", clean = \"TEST\" }",
+       "\"listed 192.0.2.1, clean TEST\"",
+       {"f:13:10: error: checks.dnsbl.lists[0].canary: \"TEST\" cannot be in a list (IPv4)"}},
+      {"{ listed = \"192.0.2.1\" }",
+       "\"rfc5782\"",
+       {"f:13:10: error: checks.dnsbl.lists[0].canary \"listed 192.0.2.1\": must be \"rfc5782\", \"none\" or "
+        "a "
+        "table: { listed = \"...\", clean = \"...\" }"}},
+      {"{ listed = 1, clear = \"192.0.2.1\" }",
+       "\"rfc5782\"",
+       {"f:13:10: error: checks.dnsbl.lists[0].canary \"clear 192.0.2.1, listed \": must be \"rfc5782\", "
+        "\"none\" or a table: { listed = \"...\", clean = \"...\" }"}},
+  };
+  for (const auto& c : cases) {
+    const auto text = good + "[[checks.dnsbl.lists]]\nzone = \"list.example\"\ncanary = " + c.canary + "\n";
+    EXPECT_EQ(problems(text), c.mistakes) << c.canary;
+    auto config = read_config_text(text, "f");
+    const auto dump = config_dump(config.options);
+    EXPECT_NE(dump.find(std::string("canary = ") + c.printed), std::string::npos) << dump;
+  }
+}
+
+TEST(Config, shows_no_key_of_a_list) {
+  auto config =
+      read_config_text(good +
+                           "[[checks.dnsbl.lists]]\nzone = \"zen.example\"\nkey = \"aaaa1111bbbb2222\"\n"
+                           "[[checks.domain_list.lists]]\nzone = \"cccc3333dddd4444.dbl.example\"\n",
+                       "f");
+  const auto dump = config_dump(config.options);
+  for (const auto* part : {"aaaa1111", "cccc3333"}) EXPECT_EQ(dump.find(part), std::string::npos);
+  EXPECT_NE(dump.find("zone = \"zen.example\"\nkey = \"********\""), std::string::npos);
+  EXPECT_NE(dump.find("zone = \"********.dbl.example\""), std::string::npos);
+}
+
+TEST(Config, warns_of_a_key_in_a_zone) {
+  EXPECT_EQ(
+      problems(good + "[[checks.domain_list.lists]]\nzone = \"cccc3333dddd4444.dbl.example\"\n"),
+      std::vector<std::string>{"f:12:8: warning: checks.domain_list.lists[0].zone: its first label looks "
+                               "like a key (write it as key = \"...\")"});
+}
+
+TEST(Config, takes_the_lists_that_are_shipped) {
+  std::ifstream in(GATEPOST_SOURCE_DIR "/etc/dns-lists.toml");
+  const std::string lists{std::istreambuf_iterator<char>(in), {}};
+  EXPECT_EQ(problems(good + lists), std::vector<std::string>{});
+  const auto config = read_config_text(good + lists, "f");
+  checks::CheckFiles files;
+  for (const auto* check : {"dnsbl", "domain_list"})
+    EXPECT_FALSE(config.options.checks.all().at(check)->make(files)->witnesses().empty()) << check;
 }
 
 struct RecipientsTest : testing::Test {
