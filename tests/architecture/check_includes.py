@@ -27,6 +27,7 @@ CONFINED = {
     "toml++": {"gateway/config_reader.cpp"},
     "CLI/": {"gateway/main.cpp"},
     "idn2.h": {"mail/address.cpp"},
+    "libpsl.h": {"mail/organisational_domain.cpp"},
     "prometheus/": {"telemetry"},
     "systemd/": {"gateway/process.cpp"},
     "sqlite3.h": set(),

@@ -119,10 +119,13 @@ TEST(Config, says_file_line_column_what_and_what_was_probably_meant) {
       {"[[domains]]",
        "[[checks.access.rules]]\naction = \"deny\"\n[[domains]]",
        {"f:4:1: error: checks.access.rules[0]: a rule without conditions matches everything (give it client, "
-        "helo, sender or recipient)"}},
+        "client_name, helo, sender or recipient)"}},
       {"[[domains]]",
        "[checks.recipient]\nmode = \"off\"\n[[domains]]",
        {"f:5:1: error: there is no option \"checks.recipient.mode\""}},
+      {"[[domains]]",
+       "[checks.dynamic_host]\nexcept = [\"^gw\", \"(\"]\n[[domains]]",
+       {"f:5:10: error: checks.dynamic_host.except[1]: missing ): ("}},
   };
   for (const auto& c : cases) EXPECT_EQ(problems(replaced(good, c.what, c.by)), c.expected) << c.by;
 }

@@ -341,12 +341,18 @@ class Stage {
     problem(0, text);
   }
 
-  /// Of the Received field that we put in front.
+  /// Of the fields that we put in front.
   static std::size_t header_size(const std::string& content) {
-    auto end = content.find("\r\n");
-    while (end != std::string::npos && end + 2 < content.size() && content[end + 2] == '\t')
-      end = content.find("\r\n", end + 2);
-    return end == std::string::npos ? 0 : end + 2;
+    std::size_t size = 0;
+    bool received = false;
+    while (!received && size < content.size()) {
+      received = content.compare(size, 10, "Received: ") == 0;
+      auto end = content.find("\r\n", size);
+      while (end != std::string::npos && (content[end + 2] == '\t' || content[end + 2] == ' '))
+        end = content.find("\r\n", end + 2);
+      size = end == std::string::npos ? content.size() : end + 2;
+    }
+    return size;
   }
 
   void problem(int line, const std::string& what) {
