@@ -1,7 +1,12 @@
 // access: the operator's own rules, first match wins. Conditions of a rule are ANDed; a rule is decided as
 // soon as its conditions and those of the rules before it are known.
-#include "checks/address_pattern.hpp"
+#include <algorithm>
+#include <iterator>
+
+#include "checks/access_file.hpp"
+#include "checks/access_rules.hpp"
 #include "checks/check.hpp"
+#include "core/base/file.hpp"
 #include "core/base/text.hpp"
 
 namespace gatepost::checks {
@@ -9,193 +14,160 @@ namespace {
 
 using smtp::Stage;
 using telemetry::Verdict;
+using Hits = std::vector<AccessHit>;
 
-enum class Action { allow, deny, defer };
+/// A plain list of networks: what is to be done with clients in it.
+struct AccessList {
+  std::string path;
+  AccessEffect then;
 
-struct Rule {
-  std::vector<base::Network> client;
-  std::vector<std::string> helo;
-  std::vector<std::string> sender;
-  std::vector<std::string> recipient;
-  Action action = Action::deny;
-  std::string text;
-  std::string note;
-
-  void visit(base::Visitor& v);
-};
-
-}  // namespace
-}  // namespace gatepost::checks
-
-namespace gatepost::base {
-
-template <>
-struct TextForm<checks::Action> {
-  static constexpr std::array<std::string_view, 3> names{"allow", "deny", "defer"};
-  static constexpr std::string_view form = "\"allow\", \"deny\" or \"defer\"";
-  static std::string parse(std::string_view in, checks::Action& value) {
-    return parse_choice(in, value, names);
-  }
-  static std::string print(const checks::Action& value) {
-    return std::string(names[static_cast<std::size_t>(value)]);
+  void visit(base::Visitor& v) {
+    v.field({.key = "path",
+             .help = "A file with an address or network a line; # and ; begin comments.",
+             .example = "\"/var/lib/gatepost/drop.txt\""},
+            path);
+    v.field({.key = "action", .help = "What to do with clients in one of them, as in rules."}, then.action);
+    v.field({.key = "text", .help = "As in rules."}, then.text);
+    v.field({.key = "checks", .help = "As in rules.", .example = "[\"spf\"]"}, then.checks);
+    v.field({.key = "note", .help = "As in rules."}, then.note);
   }
 };
 
-}  // namespace gatepost::base
-
-namespace gatepost::checks {
-namespace {
-
-void Rule::visit(base::Visitor& v) {
-  v.field({.key = "client",
-           .help = "The client's address is in one of these networks.",
-           .example = "[\"203.0.113.0/24\"]"},
-          client);
-  v.field({.key = "helo",
-           .help = "The HELO name is like one of these; * stands for any characters.",
-           .example = "[\"*.dyn.example.com\"]"},
-          helo);
-  v.field({.key = "sender",
-           .help = "The sender is one of these: user@domain, domain, *.domain, or <> for bounces; * stands "
-                   "for any characters.",
-           .example = "[\"bulk.example.com\"]"},
-          sender);
-  v.field({.key = "recipient",
-           .help = "The recipient is one of these, written like senders.",
-           .example = "[\"sales@example.org\"]"},
-          recipient);
-  v.field({.key = "action", .help = "allow: no check refuses the mail; deny: 550; defer: 451."}, action);
-  v.field({.key = "text",
-           .help = "What to tell the sender instead of \"access denied\".",
-           .example = "\"please call us\""},
-          text);
-  v.field({.key = "note",
-           .help = "For yourselves: why the rule is here. Goes to the log.",
-           .example = "\"ticket 4711\""},
-          note);
-}
-
-/// What is known so far; null where it is not.
-struct Known {
-  const base::IpAddress* client = nullptr;
-  const std::string* helo = nullptr;
-  const std::string* sender = nullptr;
-  const std::string* recipient = nullptr;
-};
-
-enum class Match { no, yes, open };
-
-template <class Patterns, class Value, class Like>
-Match match_one(const Patterns& patterns, const Value* value, Like like) {
-  if (patterns.empty()) return Match::yes;
-  if (value == nullptr) return Match::open;
-  for (const auto& pattern : patterns) {
-    if (like(pattern, *value)) return Match::yes;
-  }
-  return Match::no;
-}
-
-Match match(const Rule& rule, const Known& known) {
-  const auto in = [](const base::Network& network, const base::IpAddress& address) {
-    return network.contains(address);
-  };
-  const auto like_name = [](const std::string& pattern, const std::string& name) {
-    return base::wildcard_match(pattern, name);
-  };
-  const std::array results{match_one(rule.client, known.client, in),
-                           match_one(rule.helo, known.helo, like_name),
-                           match_one(rule.sender, known.sender, address_matches),
-                           match_one(rule.recipient, known.recipient, address_matches)};
-  auto all = Match::yes;
-  for (const auto result : results) {
-    if (result == Match::no) return Match::no;
-    if (result == Match::open) all = Match::open;
-  }
-  return all;
-}
-
-/// The stage at which a rule's own conditions are known.
-Stage stage_of(const Rule& rule) {
-  if (!rule.recipient.empty()) return Stage::rcpt;
-  if (!rule.sender.empty()) return Stage::mail;
-  return rule.helo.empty() ? Stage::connect : Stage::helo;
+std::string sender_key(const smtp::MailFacts& facts) {
+  return facts.null_sender ? "<>" : facts.sender.key();
 }
 
 class Access final : public Check {
  public:
-  explicit Access(std::vector<Rule> rules)
+  explicit Access(AccessRules rules)
       : Check({Stage::connect, Stage::helo, Stage::mail, Stage::rcpt}), rules_(std::move(rules)) {}
 
-  Findings connect(const smtp::ConnectFacts& facts, Evidence&) const override {
-    return say(first(known(facts)));
+  Findings connect(const smtp::ConnectFacts& facts, Evidence& evidence) const override {
+    if (rules_.empty()) return Findings{std::in_place};
+    const auto hits = rules_.apply(known(facts, evidence));
+    if (!hits) return std::nullopt;
+    return say(*hits, {}, evidence);
   }
-  Findings helo(const smtp::HeloFacts& facts, Evidence&) const override {
-    return decided(known(facts.connect)) ? say(nullptr) : say(first(known(facts)));
+  Findings helo(const smtp::HeloFacts& facts, Evidence& evidence) const override {
+    if (rules_.last_stage() < Stage::helo) return Findings{std::in_place};
+    const auto before = known(facts.connect, evidence);
+    auto now = before;
+    now.helo = &facts.name;
+    return say_new(before, now, evidence);
   }
-  Findings mail(const smtp::MailFacts& facts, Evidence&) const override {
-    if (decided(known(facts.helo))) return say(nullptr);
+  Findings mail(const smtp::MailFacts& facts, Evidence& evidence) const override {
+    if (rules_.last_stage() < Stage::mail) return Findings{std::in_place};
     const auto sender = sender_key(facts);
-    return say(first(known(facts, sender)));
+    auto before = known(facts.helo.connect, evidence);
+    before.helo = &facts.helo.name;
+    auto now = before;
+    now.sender = &sender;
+    return say_new(before, now, evidence);
   }
-  Findings rcpt(const smtp::RcptFacts& facts, Evidence&) const override {
+  Findings rcpt(const smtp::RcptFacts& facts, Evidence& evidence) const override {
+    if (rules_.last_stage() < Stage::rcpt) return Findings{std::in_place};
     const auto sender = sender_key(facts.mail);
-    auto all = known(facts.mail, sender);
-    if (decided(all)) return say(nullptr);
     const auto recipient = facts.recipient.key();
-    all.recipient = &recipient;
-    return say(first(all));
+    auto before = known(facts.mail.helo.connect, evidence);
+    before.helo = &facts.mail.helo.name;
+    before.sender = &sender;
+    auto now = before;
+    now.recipient = &recipient;
+    return say_new(before, now, evidence);
   }
 
  private:
-  static Known known(const smtp::ConnectFacts& facts) {
-    return {&facts.client.address, nullptr, nullptr, nullptr};
-  }
-  static Known known(const smtp::HeloFacts& facts) {
-    return {&facts.connect.client.address, &facts.name, nullptr, nullptr};
-  }
-  static Known known(const smtp::MailFacts& facts, const std::string& sender) {
-    auto all = known(facts.helo);
-    all.sender = &sender;
-    return all;
-  }
-  static std::string sender_key(const smtp::MailFacts& facts) {
-    return facts.null_sender ? "<>" : facts.sender.key();
+  static AccessFacts known(const smtp::ConnectFacts& facts, Evidence& evidence) {
+    const auto& client = facts.client.address;
+    return {client,
+            nullptr,
+            nullptr,
+            nullptr,
+            std::chrono::floor<std::chrono::seconds>(evidence.wall()),
+            [&client, &evidence] { return evidence.client_name(client); }};
   }
 
-  /// The first rule that matches, unless one before it is still open.
-  const Rule* first(const Known& known) const {
-    for (const auto& rule : rules_) {
-      const auto result = match(rule, known);
-      if (result != Match::no) return result == Match::yes ? &rule : nullptr;
-    }
-    return nullptr;
+  /// What the facts of this stage add to what an earlier one has said.
+  Findings say_new(const AccessFacts& before, const AccessFacts& now, Evidence& evidence) const {
+    const auto said = rules_.apply(before);
+    if (!said) return std::nullopt;
+    const auto hits = rules_.apply(now);
+    if (!hits) return std::nullopt;
+    return say(*hits, *said, evidence);
   }
-  /// An earlier stage has spoken already.
-  bool decided(const Known& known) const { return rules_.empty() || first(known) != nullptr; }
 
-  Findings say(const Rule* rule) const {
+  Findings say(const Hits& hits, const Hits& said, const Evidence& evidence) const {
     std::vector<Finding> findings;
-    if (rule != nullptr) {
-      Finding finding;
-      finding.stage = stage_of(*rule);
-      finding.evidence =
-          "rule " + std::to_string(rule - rules_.data() + 1) + (rule->note.empty() ? "" : ": " + rule->note);
-      const std::string text = rule->text.empty() ? "access denied by a rule of this site" : rule->text;
-      if (rule->action == Action::allow) {
-        finding.verdict = Verdict::allow;
-        finding.reason = "access.allowed";
-      } else {
-        finding.verdict = rule->action == Action::deny ? Verdict::reject : Verdict::defer;
-        finding.reply = smtp::reply(
-            rule->action == Action::deny ? smtp::Say::access_denied : smtp::Say::access_deferred, {text});
-      }
-      findings.push_back(std::move(finding));
+    bool might_be_allowed = false;
+    for (const auto& hit : hits) {
+      if (!std::binary_search(said.begin(), said.end(), hit))
+        findings.push_back(hit.unknown ? unknown(hit.rule, evidence) : finding(hit.rule, might_be_allowed));
+      might_be_allowed =
+          might_be_allowed || (hit.unknown && rules_.effect(hit.rule).action == AccessAction::allow);
     }
     return findings;
   }
 
-  std::vector<Rule> rules_;
+  Finding about(std::uint32_t rule) const {
+    Finding finding;
+    const auto& note = rules_.effect(rule).note;
+    finding.stage = rules_.stage(rule);
+    finding.evidence = rules_.name(rule) + (note.empty() ? "" : ": " + note);
+    return finding;
+  }
+
+  Finding unknown(std::uint32_t rule, const Evidence& evidence) const {
+    auto finding = about(rule);
+    finding.verdict = Verdict::unknown;
+    finding.reason = "access.client_name_unknown";
+    finding.evidence += "; not applied, since DNS does not tell the client's name";
+    const auto* name = evidence.known_client_name();
+    if (name != nullptr && !name->why.empty()) finding.evidence += ": " + name->why;
+    return finding;
+  }
+
+  /// A temporary failure must not refuse for good what a rule before this one might have allowed.
+  Finding finding(std::uint32_t rule, bool might_be_allowed) const {
+    auto finding = about(rule);
+    const auto& effect = rules_.effect(rule);
+    const auto text = effect.text.empty() ? "access denied by a rule of this site" : effect.text;
+    switch (effect.action) {
+      case AccessAction::allow:
+        finding.verdict = Verdict::allow;
+        finding.reason = "access.allowed";
+        return finding;
+      case AccessAction::exempt:
+        finding.verdict = Verdict::allow;
+        finding.reason = "access.exempt";
+        finding.exempts = effect.checks;
+        return finding;
+      case AccessAction::deny:
+        if (might_be_allowed) break;
+        finding.verdict = Verdict::reject;
+        finding.reply = smtp::reply(smtp::Say::access_denied, {text});
+        return finding;
+      case AccessAction::defer: break;
+    }
+    finding.verdict = Verdict::defer;
+    finding.reply = smtp::reply(smtp::Say::access_deferred, {text});
+    return finding;
+  }
+
+  AccessRules rules_;
 };
+
+/// Checks that a rule may exempt from: not relay control and the directory, nor these rules themselves.
+std::vector<std::string_view> exemptable_checks() {
+  std::vector<std::string_view> names;
+  for (const auto& type : all_checks()) {
+    if (type.name != "access" && !type.make_options()->absolute()) names.push_back(type.name);
+  }
+  return names;
+}
+
+std::string_view file_name(std::string_view path) {
+  return path.substr(path.rfind('/') + 1);
+}
 
 class AccessOptions final : public CheckOptions {
  public:
@@ -203,25 +175,79 @@ class AccessOptions final : public CheckOptions {
 
   void visit(base::Visitor& v) override {
     visit_mode(v);
+    v.field({.key = "files",
+             .help = "Files with more rules, which stand behind those of the configuration: comma-separated "
+                     "values, the first line names the columns. Read again when they change.",
+             .example = "[\"/etc/gatepost/access.csv\"]"},
+            files_);
     v.list({.key = "rules", .help = "Rules; the first one whose conditions all hold is carried out."},
            rules_);
+    v.list(
+        {.key = "lists",
+         .help = "Files with networks and nothing else, such as published block lists; they stand behind all "
+                 "rules. Read again when they change."},
+        lists_);
   }
+
   void validate(const std::string& path, base::Problems& problems) const override {
-    for (std::size_t i = 0; i < rules_.size(); ++i) {
-      const auto& rule = rules_[i];
-      const auto at = path + ".rules[" + std::to_string(i) + "]";
-      if (rule.client.empty() && rule.helo.empty() && rule.sender.empty() && rule.recipient.empty()) {
-        problems.error(at, "a rule without conditions matches everything",
-                       "give it client, helo, sender or recipient");
-      }
-      if (!base::is_ascii(rule.text))
-        problems.error(at + ".text", "must be ASCII, since it is part of an SMTP reply");
+    const auto exemptable = exemptable_checks();
+    const auto report = [&problems](const std::string& at, const std::vector<AccessMistake>& mistakes) {
+      for (const auto& mistake : mistakes)
+        problems.error(mistake.field.empty() ? at : at + "." + mistake.field, mistake.message, mistake.hint);
+    };
+    for (std::size_t i = 0; i < rules_.size(); ++i)
+      report(path + ".rules[" + std::to_string(i) + "]", mistakes_in(rules_[i], exemptable));
+    for (std::size_t i = 0; i < lists_.size(); ++i) {
+      const auto at = path + ".lists[" + std::to_string(i) + "]";
+      if (lists_[i].path.empty()) problems.error(at, "a list needs a path");
+      report(at, mistakes_in(lists_[i].then, exemptable));
     }
   }
-  std::unique_ptr<const Check> make(CheckFiles&) const override { return std::make_unique<Access>(rules_); }
+
+  std::unique_ptr<const Check> make(CheckFiles& files) const override {
+    AccessRules rules;
+    const auto inline_rules = rules.add_source("rule");
+    for (std::uint32_t i = 0; i < rules_.size(); ++i) rules.add(rules_[i], inline_rules, i + 1);
+    for (const auto& file : files_) add_file(file, rules, files);
+    for (const auto& list : lists_) add_list(list, rules, files);
+    rules.build();
+    return std::make_unique<Access>(std::move(rules));
+  }
 
  private:
-  std::vector<Rule> rules_;
+  static void add_file(const std::string& path, AccessRules& rules, CheckFiles& files) {
+    const auto text = read(path, files);
+    FileMistakes mistakes(path, files);
+    const auto source = rules.add_source(std::string(file_name(path)) + " line");
+    read_access_csv(
+        text, exemptable_checks(),
+        [&](AccessRule rule, std::size_t line) {
+          rules.add(std::move(rule), source, static_cast<std::uint32_t>(line));
+        },
+        mistakes);
+  }
+  static void add_list(const AccessList& list, AccessRules& rules, CheckFiles& files) {
+    const auto text = read(list.path, files);
+    FileMistakes mistakes(list.path, files);
+    const auto source = rules.add_source(std::string(file_name(list.path)) + " line");
+    read_network_list(
+        text,
+        [&](base::Network network, std::size_t line) {
+          rules.add({{{network}, {}, {}, {}, {}}, list.then}, source, static_cast<std::uint32_t>(line));
+        },
+        mistakes);
+  }
+  static std::string read(const std::string& path, CheckFiles& files) {
+    files.read.push_back(path);
+    auto text = base::read_file(path);
+    if (text) return std::move(*text);
+    files.mistakes.push_back({path, 0, "cannot read access rules: " + text.error().message, {}});
+    return {};
+  }
+
+  std::vector<AccessRule> rules_;
+  std::vector<std::string> files_;
+  std::vector<AccessList> lists_;
 };
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "core/base/text.hpp"
+#include "mail/address.hpp"
 
 namespace gatepost::checks {
 namespace {
@@ -49,7 +50,7 @@ CanaryEntries rfc5782_entries(Holds holds) {
 /// A canary of the operator's as the list has it; nothing if it is none for such a list.
 std::optional<std::string> own_entry(std::string_view text, Holds holds) {
   if (holds == Holds::domains) {
-    if (text.empty() || !dns::is_askable(text) || base::IpAddress::parse(text)) return std::nullopt;
+    if (!mail::domain_key(text) || base::IpAddress::parse(text)) return std::nullopt;
     return base::to_lower(text);
   }
   const auto address = base::IpAddress::parse(text);
@@ -275,7 +276,7 @@ using checks::ListZone;
 
 std::string TextForm<ListZone>::parse(std::string_view in, ListZone& value) {
   const auto name = dns::question(in, dns::Type::a).name;
-  if (name.empty() || !dns::is_askable(name)) return "is no domain name";
+  if (!mail::domain_key(name) || name.starts_with('[')) return "is no domain name";
   value.name = name;
   return {};
 }

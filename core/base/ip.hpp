@@ -61,6 +61,7 @@ class Network {
  public:
   Network() = default;
   static std::optional<Network> parse(std::string_view text);
+  const IpAddress& first() const { return address_; }
   bool contains(const IpAddress& address) const;
   std::string to_string() const;
   auto operator<=>(const Network&) const = default;

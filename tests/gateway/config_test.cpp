@@ -119,7 +119,7 @@ TEST(Config, says_file_line_column_what_and_what_was_probably_meant) {
       {"[[domains]]",
        "[[checks.access.rules]]\naction = \"deny\"\n[[domains]]",
        {"f:4:1: error: checks.access.rules[0]: a rule without conditions matches everything (give it client, "
-        "helo, sender or recipient)"}},
+        "client_name, helo, sender or recipient)"}},
       {"[[domains]]",
        "[checks.dnsbl]\nthreshold = 0\n[[checks.dnsbl.lists]]\nzone = \"list example\"\ncodes = "
        "[\"10.0.0.2\"]\nweight = \"1\"\n[[domains]]",
