@@ -59,7 +59,8 @@ std::string TextForm<Rule>::parse(std::string_view in, Rule& value) {
   if (verdict == "score") {
     rule.verdict = Verdict::score;
     const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), rule.score);
-    if (error != std::errc() || end != rest.data() + rest.size() || !(rule.score >= -1000 && rule.score <= 1000))
+    if (error != std::errc() || end != rest.data() + rest.size() ||
+        !(rule.score >= -1000 && rule.score <= 1000))
       return "wants a number behind \"score\", like \"score 2.5\"";
     rest = {};
   } else if (verdict == "off") {
