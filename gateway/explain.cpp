@@ -275,7 +275,15 @@ void Explanation::print_json() const {
     w.end_item();
   }
   w.end_list();
-  w.optional("headers", headers_);
+  w.begin_list("headers");
+  for (std::string_view rest = headers_; !rest.empty();) {
+    auto line = base::split_off(rest, '\n');
+    line.remove_suffix(line.ends_with('\r') ? 1 : 0);
+    w.begin_item();
+    w.field("line", line);
+    w.end_item();
+  }
+  w.end_list();
   w.field("ms", static_cast<std::uint64_t>(took_.count()));
   w.end();
   std::fputs(out.c_str(), stdout);

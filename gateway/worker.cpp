@@ -183,6 +183,10 @@ void Worker::examine_witnesses(base::Millis span) {
     const auto limit = examiner_.suspended(*witness) ? suspended_look_again : span;
     if (!examiner_.examined_within(*witness, limit)) examiner_.examine(witness, ignore);
   }
+  // The resolver is examined when a refusal rests on it; what is said of it then must not stay for ever.
+  if (examiner_.suspended(*resolver_witness_) &&
+      !examiner_.examined_within(*resolver_witness_, suspended_look_again))
+    examiner_.examine(resolver_witness_, ignore);
 }
 
 void Worker::probe(std::shared_ptr<const relay::Route> route, std::shared_ptr<relay::Server> server) {
