@@ -121,9 +121,8 @@ class Judgement {
     return address == facts_.connect.local.address ||
            std::find(ours.begin(), ours.end(), address) != ours.end();
   }
-  bool from_ourselves() const {
-    return is_own(client_) || (client_.scope() == base::Scope::loopback && !real_client_);
-  }
+  /// A program on this machine that uses its name.
+  bool from_ourselves() const { return real_client_ && is_own(client_); }
 
   /// The rules that ask DNS about the name; it is asked only if one of them is on.
   Findings verified() {
