@@ -171,7 +171,7 @@ table.refusals { table-layout: fixed; }
   .refusals td:nth-child(2) div:first-child { margin-left: 0; }
   .backends tbody, .checks tbody { display: block; }
   /* A check and its mode; below it each reason with a line of counts for each time. */
-  .checks tbody tr { display: flex; flex-wrap: wrap; gap: 0 1rem; padding: 0.25rem 0.625rem; }
+  .checks tbody tr { display: flex; flex-wrap: wrap; align-items: baseline; gap: 0 1rem; padding: 0.25rem 0.625rem; }
   .checks tbody + tbody { border-top: 1px solid var(--line); }
   .checks tbody tr > *, .checks tbody tr + tr > *, .checks tbody + tbody > tr:first-child > * { padding: 0; border: 0; }
   .checks tbody tr + tr { padding-left: 1.5rem; }
