@@ -7,6 +7,7 @@
 namespace gatepost::checks {
 
 using smtp::Stage;
+using telemetry::hidden_client;
 using telemetry::Verdict;
 
 namespace {
@@ -103,12 +104,26 @@ std::vector<telemetry::Finding> Verdicts::transaction_findings() const {
   return findings;
 }
 
+std::string Verdicts::basis_of(std::string_view reason, std::string_view subject) const {
+  for (const auto* records : {&recipients_, &transaction_, &session_}) {
+    const auto found = std::find_if(records->rbegin(), records->rend(), [&](const Record& record) {
+      const auto& finding = record.judged.finding;
+      return finding.reply && finding.reply->token() == reason && !finding.evidence.empty() &&
+             record.judged.mode == Mode::enforce && (record.subject.empty() || record.subject == subject);
+    });
+    if (found != records->rend())
+      return std::string(found->judged.check) + ": " + found->judged.finding.evidence;
+  }
+  return {};
+}
+
 // ---- Running
 
 Pipeline::Pipeline(const ChecksOptions& checks, PolicyOptions policy, CheckFiles& files)
     : policy_(std::move(policy)) {
   for (const auto& type : all_checks()) {
     const auto& options = checks.all().at(type.name);
+    modes_.push_back({type.name, options->mode});
     if (options->mode == Mode::off) continue;
     entries_.push_back({type.name, options->make(files), options->mode, options->on_error,
                         options->absolute(), options, CheckSet{1} << entries_.size()});

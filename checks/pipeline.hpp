@@ -24,9 +24,6 @@ class ChecksOptions {
   std::map<std::string_view, std::shared_ptr<CheckOptions>> options_;
 };
 
-/// The reason of a finding that says that nothing can be known of the client.
-inline constexpr std::string_view hidden_client = "policy.hidden_client";
-
 /// A set of the pipeline's checks, a bit each.
 using CheckSet = std::uint32_t;
 
@@ -42,6 +39,9 @@ class Verdicts {
   /// As recorded: of the connection and HELO, and of the transaction.
   std::vector<telemetry::Finding> session_findings() const;
   std::vector<telemetry::Finding> transaction_findings() const;
+  /// What a refusal of that reason rests on: "helo: ...". `subject`: the recipient refused, if it was one.
+  /// Empty if no check found it.
+  std::string basis_of(std::string_view reason, std::string_view subject) const;
 
  private:
   friend class Pipeline;
@@ -101,6 +101,12 @@ class Pipeline {
   std::string header_fields(const Verdicts& verdicts) const;
 
   const PolicyOptions& policy() const { return policy_; }
+  /// All checks there are, also those that are off, in the order in which they are asked.
+  struct CheckMode {
+    std::string_view name;
+    Mode mode;
+  };
+  const std::vector<CheckMode>& modes() const { return modes_; }
   /// Whose word the checks take, each once.
   std::vector<WitnessPtr> witnesses() const;
   /// Files to be watched.
@@ -137,6 +143,7 @@ class Pipeline {
                      const Verdicts::Exemption& exemption) const;
 
   std::vector<Entry> entries_;
+  std::vector<CheckMode> modes_;
   PolicyOptions policy_;
   std::vector<std::string> files_;
 };

@@ -68,7 +68,10 @@ class App final : private webui::Queries {
   webui::Status status() const override;
   std::string metrics() const override { return metrics_->text(); }
   bool ready(std::string& why) const override;
+  std::vector<webui::CheckStatus> check_statuses() const;
+  webui::DnsStatus dns_status() const;
   void add_metrics(telemetry::MetricsBuilder& builder) const;
+  void add_dns_metrics(telemetry::MetricsBuilder& builder) const;
   std::vector<std::string> warnings() const;
 
   std::string config_path_;

@@ -65,6 +65,14 @@ std::vector<std::string> App::warnings() const {
           fmt::format("{} is not to be trusted, and refuses nothing until it recovers: {} (resolver {})",
                       name, state->why(), resolvers_in_words()));
   }
+  const auto last_hour = statistics_.last_hour();
+  if (const auto hidden = last_hour.found(telemetry::hidden_client); hidden > 0) {
+    const auto client = statistics_.hidden_client();
+    found.push_back(fmt::format(
+        "{} session{} of the last hour came from addresses that hide the client (such as {}): set "
+        "smtp.proxy_from, or policy.clients_are_real",
+        hidden, hidden == 1 ? "" : "s", client ? client->to_string() : "private ones"));
+  }
   if (!checks_error_.empty()) found.push_back("a file of the checks was not taken: " + checks_error_);
   if (!is_writable_directory(snapshot_->config.options.state_dir))
     found.push_back("state_dir " + snapshot_->config.options.state_dir +
@@ -85,6 +93,38 @@ std::vector<std::string> App::warnings() const {
   return found;
 }
 
+std::vector<webui::CheckStatus> App::check_statuses() const {
+  std::vector<webui::CheckStatus> all;
+  for (const auto& [name, mode] : snapshot_->pipeline->modes())
+    all.push_back({name, base::TextForm<checks::Mode>::names[static_cast<std::size_t>(mode)]});
+  return all;
+}
+
+webui::DnsStatus App::dns_status() const {
+  webui::DnsStatus dns;
+  dns.cache_hits = resolvers_->hits.load();
+  dns.cache_misses = resolvers_->misses.load();
+  for (const auto& server : resolvers_->servers()) {
+    const auto answers = server->answers.load();
+    const auto latency = static_cast<double>(server->latency_micros.load()) / 1000;
+    dns.resolvers.push_back({server->name, server->up(), server->queries.load(), answers,
+                             server->timeouts.load(), server->servfail.load(),
+                             server->refused.load() + server->garbage.load() + server->unreachable.load(),
+                             answers == 0 ? 0 : latency / static_cast<double>(answers),
+                             server->last_failure()});
+  }
+  for (const auto& name : witness_names()) {
+    const auto state = witnesses_.of(name);
+    webui::WitnessStatus witness{name, !state->suspended(), std::nullopt, {}};
+    if (const auto since = state->since())
+      witness.since =
+          clock_.wall() - std::chrono::duration_cast<base::WallTime::duration>(clock_.now() - *since);
+    if (!witness.trusted) witness.why = state->why();
+    dns.witnesses.push_back(std::move(witness));
+  }
+  return dns;
+}
+
 webui::Status App::status() const {
   webui::Status s;
   s.version = version();
@@ -96,6 +136,9 @@ webui::Status App::status() const {
   s.since_start = statistics_.totals();
   s.last_hour = statistics_.last_hour();
   s.refusals = statistics_.recent();
+  s.observed = statistics_.observed();
+  s.checks = check_statuses();
+  s.dns = dns_status();
   for (const auto& [name, route] : snapshot_->routes) {
     for (const auto& server : route->servers) {
       const auto& c = server->counters;
@@ -137,6 +180,7 @@ void App::add_metrics(telemetry::MetricsBuilder& b) const {
   b.add("gatepost_config_reloads_total", number(reloads_good_.load()), {{"result", "taken"}});
   b.add("gatepost_config_reloads_total", number(reloads_bad_.load()), {{"result", "refused"}});
   b.add("gatepost_config_last_reload_success", reload_error_.empty() ? 1 : 0);
+  add_dns_metrics(b);
   for (const auto& [name, directory] : snapshot_->directories)
     b.add("gatepost_directory_objects", number(directory->size()), {{"directory", name}});
   if (snapshot_->tls) {
@@ -162,6 +206,30 @@ void App::add_metrics(telemetry::MetricsBuilder& b) const {
             {{"backend", backend}, {"result", "deferred"}});
     }
   }
+}
+
+void App::add_dns_metrics(telemetry::MetricsBuilder& b) const {
+  const auto number = [](const auto& n) { return static_cast<double>(n.load()); };
+  b.add("gatepost_dns_cache_hits_total", number(resolvers_->hits));
+  b.add("gatepost_dns_cache_misses_total", number(resolvers_->misses));
+  for (const auto& server : resolvers_->servers()) {
+    const auto& resolver = server->name;
+    b.add("gatepost_dns_resolver_up", server->up() ? 1 : 0, {{"resolver", resolver}});
+    b.add("gatepost_dns_queries_total", number(server->queries), {{"resolver", resolver}});
+    b.add("gatepost_dns_answers_total", number(server->answers), {{"resolver", resolver}});
+    b.add("gatepost_dns_latency_seconds_total", number(server->latency_micros) / 1e6,
+          {{"resolver", resolver}});
+    const auto add_failures = [&](const char* kind, const dns::ServerHealth::Counter& count) {
+      b.add("gatepost_dns_failures_total", number(count), {{"resolver", resolver}, {"kind", kind}});
+    };
+    add_failures("timeout", server->timeouts);
+    add_failures("unreachable", server->unreachable);
+    add_failures("garbage", server->garbage);
+    add_failures("servfail", server->servfail);
+    add_failures("refused", server->refused);
+  }
+  for (const auto& name : witness_names())
+    b.add("gatepost_witness_trusted", witnesses_.of(name)->suspended() ? 0 : 1, {{"witness", name}});
 }
 
 }  // namespace gatepost::gateway

@@ -1,6 +1,10 @@
 #include "gateway/gateway_desk.hpp"
 
+#include "gateway/command_abuse.hpp"
+#include "mail/header_block.hpp"
+#include "mail/message_id.hpp"
 #include "mail/received.hpp"
+#include "smtp/header_content.hpp"
 
 namespace gatepost::gateway {
 namespace {
@@ -56,11 +60,20 @@ std::optional<smtp::Decision> GatewayDesk::consult(smtp::Stage stage, bool again
     }
     if (stage == smtp::Stage::rcpt) evidence_.begin_recipient();
     if (stage <= smtp::Stage::mail) reached_ = stage;
+    if (stage == smtp::Stage::data) note_message_id();
   }
   auto answer = ask(stage);
   if (answer.pending) return std::nullopt;
   if (evidence_.pending()) go_on_meanwhile();
   return std::move(answer.decision);
+}
+
+/// For the log: with it a message is found again in the internal server's own.
+void GatewayDesk::note_message_id() {
+  const auto data = session_->data_facts();
+  const smtp::HeaderContent content(data.body);
+  const mail::HeaderBlock header(content.view());
+  if (const auto* field = header.first("Message-ID")) message_id_ = mail::printable_message_id(field->value);
 }
 
 /// What was started early goes on while the client talks: a lookup that depends on another need not wait for
@@ -162,14 +175,18 @@ void GatewayDesk::refused(smtp::Stage stage, const smtp::Reply& reply, std::stri
                                                  : std::string_view{};
   auto signed_reply = reply;
   signed_reply.sign(session_->connect_facts().id.view(), {});
+  const auto basis = verdicts_.basis_of(reply.token(), subject);
   context_.recorder.record(telemetry::Refused{context_.evidence.clock.wall(), session_->helo_facts(), stage,
-                                              signed_reply, sender, subject});
+                                              signed_reply, sender, subject, basis});
 }
 
 void GatewayDesk::transaction_ended(const smtp::TransactionRecord& record, base::Millis duration,
                                     bool spilled) {
   const auto findings = verdicts_.transaction_findings();
-  telemetry::TransactionEnded event{context_.evidence.clock.wall(), session_->helo_facts(), record, findings};
+  std::vector<telemetry::Finding> of_session;
+  if (record.number == 1) of_session = verdicts_.session_findings();
+  telemetry::TransactionEnded event{context_.evidence.clock.wall(), session_->helo_facts(), record, findings,
+                                    of_session};
   if (delivery_) {
     event.server = delivery_->server;
     event.server_reply = delivery_->server_reply;
@@ -179,10 +196,12 @@ void GatewayDesk::transaction_ended(const smtp::TransactionRecord& record, base:
     event.delivery = delivery_time_;
   }
   event.client_name = client_name();
+  event.message_id = message_id_;
   event.spilled = spilled;
   event.duration = duration;
   context_.recorder.record(event);
   delivery_.reset();
+  message_id_.clear();
   evidence_.end_transaction();
   verdicts_.end_transaction();
 }
@@ -190,7 +209,8 @@ void GatewayDesk::transaction_ended(const smtp::TransactionRecord& record, base:
 void GatewayDesk::session_closed(const smtp::HeloFacts& facts, const smtp::SessionTotals& totals,
                                  telemetry::Close how, base::Millis duration, std::uint64_t in,
                                  std::uint64_t out) {
-  const auto findings = verdicts_.session_findings();
+  auto findings = verdicts_.session_findings();
+  if (auto abuse = command_abuse(totals)) findings.push_back(std::move(*abuse));
   context_.recorder.record(telemetry::SessionClosed{context_.evidence.clock.wall(), facts, totals, findings,
                                                     how, duration, in, out});
 }

@@ -40,6 +40,7 @@ class GatewayDesk final : public Desk {
 
  private:
   checks::Pipeline::Consultation ask(smtp::Stage stage);
+  void note_message_id();
   void go_on_meanwhile();
   std::string_view client_name() const;
   std::shared_ptr<const relay::Route> route_of(std::span<const smtp::Recipient> recipients) const;
@@ -53,6 +54,7 @@ class GatewayDesk final : public Desk {
   /// What the last delivery came to, for the record of the transaction.
   std::unique_ptr<relay::Delivery> delivery_;
   std::chrono::microseconds delivery_time_{};
+  std::string message_id_;                      ///< of the transaction
   smtp::Stage reached_ = smtp::Stage::connect;  ///< of those before RCPT, which go on by themselves
   base::Instant waiting_since_{};               ///< for evidence; zero: nobody waits
   base::Millis waited_{0};                      ///< in the whole session

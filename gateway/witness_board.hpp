@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,8 @@ class WitnessState {
     return within(passed_at_, now, span) || within(failed_at_, now, span);
   }
   std::string why() const;
+  /// When it came to be trusted or not, as it is now; nothing before the first examination.
+  std::optional<base::Instant> since() const;
 
   void pass(base::Instant now);
   /// Failed, or gave itself away: suspended from now on.
@@ -35,6 +38,7 @@ class WitnessState {
 
  private:
   using Ticks = std::atomic<base::Instant::rep>;
+  void note_change(base::Instant now, bool suspended);
   static bool within(const Ticks& at, base::Instant now, base::Millis span) {
     const auto ticks = at.load(std::memory_order_relaxed);
     return ticks != 0 && now - base::Instant(base::Instant::duration(ticks)) < span;
@@ -43,6 +47,7 @@ class WitnessState {
   std::atomic<bool> suspended_{false};
   Ticks passed_at_{0};
   Ticks failed_at_{0};
+  Ticks since_{0};
   mutable std::mutex mutex_;
   std::string why_;
 };

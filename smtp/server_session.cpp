@@ -87,7 +87,10 @@ Step ServerSession::command(std::string_view line, bool more) {
     if (refusal == Say::mail_first && mail_refusal_) return refuse(*mail_refusal_, split.word);
     return error(reply(refusal), split.word);
   }
-  if (rule.junk && ++junk_ > settings_.options.junk_command_limit) return close(reply(Say::too_many_errors));
+  if (rule.junk) {
+    ++totals_.junk;
+    if (++junk_ > settings_.options.junk_command_limit) return cut_off(CutOff::junk);
+  }
   return (this->*rule.run)(split);
 }
 
@@ -536,14 +539,29 @@ Step ServerSession::refuse(Reply reply, std::string_view subject) {
 
 /// Says a 5xx that is one, and counts it.
 Step ServerSession::error(Reply reply, std::string_view subject) {
-  ++totals_.errors;
+  count_error(reply.token());
   host_.refused(stage(), reply, subject);
   note_mistake(stage(), reply, subject);
-  if (totals_.errors >= settings_.options.hard_error_limit) return close(smtp::reply(Say::too_many_errors));
+  if (totals_.errors >= settings_.options.hard_error_limit) return cut_off(CutOff::errors);
   say(std::move(reply));
-  if (totals_.errors > settings_.options.soft_error_limit)
-    return {Action::pause, stage(), settings_.options.error_delay};
-  return go_on();
+  if (totals_.errors <= settings_.options.soft_error_limit) return go_on();
+  ++totals_.slowed;
+  return {Action::pause, stage(), settings_.options.error_delay};
+}
+
+void ServerSession::count_error(std::string_view reason) {
+  ++totals_.errors;
+  totals_.last_error = stage();
+  auto& counts = totals_.errors_by_reason;
+  const auto known =
+      std::find_if(counts.begin(), counts.end(), [reason](const auto& one) { return one.reason == reason; });
+  ++(known != counts.end() ? *known : counts.emplace_back(ErrorCount{reason})).count;
+}
+
+Step ServerSession::cut_off(CutOff why) {
+  totals_.last_error = stage();
+  totals_.cut_off = why;
+  return close(reply(Say::too_many_errors));
 }
 
 /// Says it and ends the session.

@@ -90,10 +90,24 @@ struct Mistake {
   Reply reply;
 };
 
+/// How often a session made one kind of error.
+struct ErrorCount {
+  std::string_view reason;  ///< the reply's token
+  unsigned count = 0;
+};
+
+/// Whether a session was ended for what it said.
+enum class CutOff : std::uint8_t { no, errors, junk };
+
 /// What a session did, for its record.
 struct SessionTotals {
   unsigned commands = 0;
   unsigned errors = 0;
+  std::vector<ErrorCount> errors_by_reason;  ///< in the order of their first time
+  Stage last_error = Stage::connect;         ///< where the last one was made, or the last junk command
+  unsigned slowed = 0;                       ///< errors answered late
+  unsigned junk = 0;  ///< commands that lead to no message: RSET, NOOP, VRFY, HELP, HELO
+  CutOff cut_off = CutOff::no;
   unsigned transactions = 0;
   unsigned delivered = 0;
   unsigned refused = 0;   ///< transactions and single recipients answered 5xx
@@ -256,6 +270,8 @@ class ServerSession {
   void say(Say what) { say(reply(what)); }
   Step refuse(Reply reply, std::string_view subject);
   Step error(Reply reply, std::string_view subject);
+  void count_error(std::string_view reason);
+  Step cut_off(CutOff why);
   Step close(Reply reply);
   Step go_on() const { return {Action::read}; }
   void end_transaction(Ending ending, std::optional<Reply> last);

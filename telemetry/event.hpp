@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -31,7 +32,11 @@ struct TransactionEnded {
   const smtp::HeloFacts& session;
   const smtp::TransactionRecord& record;
   const std::vector<Finding>& findings;
+  /// With the session's first one: what was found of the connection and HELO so far, to be listed with sender
+  /// and recipients. It is counted when the session ends.
+  std::span<const Finding> of_session{};
   std::string_view client_name{};  ///< confirmed host name, if known
+  std::string_view message_id{};   ///< printable; empty: none, or no header was read
   std::string_view server{};       ///< backend, if one was reached
   std::string_view server_reply{};
   unsigned attempts = 0;
@@ -66,7 +71,8 @@ struct Refused {
   smtp::Stage stage;
   const smtp::Reply& reply;
   std::string_view sender;
-  std::string_view subject;  ///< the recipient or command concerned
+  std::string_view subject;     ///< the recipient or command concerned
+  std::string_view evidence{};  ///< what the check rests it on: "helo: ..."
 };
 
 /// Something an admin should read: started, reloaded, a backend down, a helper broken.

@@ -41,6 +41,17 @@ constexpr std::string_view name_of(Weight weight) {
   return weight_names[static_cast<std::size_t>(weight)];
 }
 
+/// Does it keep mail from being delivered, if it counts?
+constexpr bool refuses(Verdict verdict) {
+  return verdict == Verdict::defer || verdict == Verdict::reject || verdict == Verdict::drop ||
+         verdict == Verdict::discard;
+}
+
+/// The reason of a finding that says that nothing can be known of the client, since its own address is
+/// hidden.
+inline constexpr std::string_view hidden_client = "policy.hidden_client";
+
+/// `check` and `reason` live as long as the program.
 struct Finding {
   std::string_view check;  ///< the check's name
   smtp::Stage stage;

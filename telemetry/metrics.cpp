@@ -25,6 +25,9 @@ const std::vector<MetricDescription> descriptions{
     {"gatepost_transactions_total", "Mail transactions by how they ended.", MetricType::Counter},
     {"gatepost_recipients_total", "Recipients named by clients, by verdict.", MetricType::Counter},
     {"gatepost_refusals_total", "4xx and 5xx replies by stage, class and reason.", MetricType::Counter},
+    {"gatepost_findings_total", "What checks found, by check, reason, verdict and mode (enforce, observe, exempt).", MetricType::Counter},
+    {"gatepost_findings_delivered_total", "Of these, where mail was delivered all the same: with mode observe, what the refusal would have cost.", MetricType::Counter},
+    {"gatepost_hidden_client_sessions_total", "Sessions from addresses that hide the client, of which checks could know nothing.", MetricType::Counter},
     {"gatepost_message_size_bytes", "Sizes of messages.", MetricType::Histogram},
     {"gatepost_delivery_duration_seconds", "From the end of a message to its answer.", MetricType::Histogram},
     {"gatepost_bare_newline_messages_total", "Messages with bare CR or LF.", MetricType::Counter},
@@ -43,6 +46,14 @@ const std::vector<MetricDescription> descriptions{
     {"gatepost_backend_opened_total", "Connections to a backend opened.", MetricType::Counter},
     {"gatepost_backend_failures_total", "Failed connections to a backend, also within a message.", MetricType::Counter},
     {"gatepost_backend_messages_total", "Messages answered by a backend, by its answer.", MetricType::Counter},
+    {"gatepost_dns_resolver_up", "1 if a resolver is asked, 0 if it has failed too often lately.", MetricType::Gauge},
+    {"gatepost_dns_queries_total", "Questions sent to a resolver, repeated ones and probes too.", MetricType::Counter},
+    {"gatepost_dns_answers_total", "Answers of a resolver, SERVFAIL and REFUSED among them.", MetricType::Counter},
+    {"gatepost_dns_failures_total", "Questions to a resolver without a useful answer, by kind.", MetricType::Counter},
+    {"gatepost_dns_latency_seconds_total", "Time that a resolver took for all its answers together.", MetricType::Counter},
+    {"gatepost_dns_cache_hits_total", "Questions that the caches could answer.", MetricType::Counter},
+    {"gatepost_dns_cache_misses_total", "Questions that they could not.", MetricType::Counter},
+    {"gatepost_witness_trusted", "0 while the resolver or a DNS list is not to be trusted, so that nothing is refused on its word.", MetricType::Gauge},
 };
 // clang-format on
 
@@ -109,6 +120,15 @@ std::vector<prometheus::MetricFamily> Metrics::Collect() const {
            {"class", reason.permanent ? "5xx" : "4xx"},
            {"reason", std::string(reason.token)}});
   }
+  for (const auto& [kind, count] : t.findings) {
+    const MetricsBuilder::Labels labels{{"check", std::string(kind.check)},
+                                        {"reason", std::string(kind.reason)},
+                                        {"verdict", std::string(name_of(kind.verdict))},
+                                        {"mode", std::string(name_of(kind.weight))}};
+    b.add("gatepost_findings_total", number(count.found), labels);
+    b.add("gatepost_findings_delivered_total", number(count.delivered), labels);
+  }
+  b.add("gatepost_hidden_client_sessions_total", number(t.found(hidden_client)));
   b.add("gatepost_bare_newline_messages_total", number(t.bare_newlines));
   b.add("gatepost_spilled_messages_total", number(t.spilled));
   b.add("gatepost_outcome_unknown_total", number(t.outcome_unknown));

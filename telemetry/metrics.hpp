@@ -1,4 +1,4 @@
-// Metrics for Prometheus. No label ever holds an address, a sender or a recipient.
+// Metrics for Prometheus. No label ever holds a client's address, a sender or a recipient.
 #pragma once
 
 #include <prometheus/client_metric.h>

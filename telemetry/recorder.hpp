@@ -6,26 +6,17 @@
 #include <deque>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "telemetry/counter.hpp"
 #include "telemetry/event.hpp"
+#include "telemetry/finding_counts.hpp"
 #include "telemetry/json.hpp"
 #include "telemetry/log.hpp"
 
 namespace gatepost::telemetry {
-
-/// Written by one thread, read by others: no read-modify-write is needed.
-class Counter {
- public:
-  void add(std::uint64_t n = 1) {
-    value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
-  }
-  std::uint64_t value() const { return value_.load(std::memory_order_relaxed); }
-
- private:
-  std::atomic<std::uint64_t> value_{0};
-};
 
 /// Counts of values up to each bound; the last one is unbounded.
 template <std::size_t N>
@@ -71,11 +62,31 @@ struct RecentRefusal {
   std::string reply;
   std::string_view token;
   smtp::Stage stage;
+  std::string evidence = {};  ///< which check, and what it found; empty: no check's refusal
+};
+
+/// What a check in observe mode would have refused, as the page lists it.
+struct ObservedRefusal {
+  base::WallTime time;
+  std::string id;
+  std::string client;
+  std::string helo;
+  std::string sender;
+  bool any_sender = false;  ///< there was a MAIL; an empty sender is the null one
+  std::string recipient;    ///< the one concerned, or the first
+  std::size_t others = 0;   ///< recipients besides
+  std::string_view check;
+  std::string_view reason;
+  smtp::Stage stage;
+  Verdict verdict;
+  std::string evidence;
+  bool delivered = false;  ///< it was delivered in the end
 };
 
 class Recorder {
  public:
   static constexpr std::size_t recent_kept = 200;
+  static constexpr std::size_t observed_kept = 100;
   Recorder(Log& log, RecordWriter::Form form) : log_(log), buffer_(log.make_buffer()), form_(form) {}
 
   void record(const Event& event);
@@ -84,6 +95,10 @@ class Recorder {
   /// Counts by reason since start.
   std::map<Reason, std::uint64_t> reasons() const;
   std::vector<RecentRefusal> recent() const;
+  /// The last ones, oldest first.
+  std::vector<ObservedRefusal> observed() const;
+  /// The address that the last client without one of its own seemed to have.
+  std::optional<base::IpAddress> hidden_client() const;
 
   Counter sessions;
   Counter sessions_closed;
@@ -98,6 +113,7 @@ class Recorder {
   Counter bare_newlines;  ///< messages that held some
   Counter spilled;        ///< messages that went to disk
   Counter outcome_unknown;
+  FindingCounts findings;
   Histogram<size_bounds.size()> message_size{size_bounds};
   Histogram<time_bounds.size()> delivery_time{time_bounds};
   Histogram<time_bounds.size()> session_time{time_bounds};
@@ -107,13 +123,19 @@ class Recorder {
   void take(const SessionClosed& event);
   void take(const Refused& event);
   void take(const Notice& event);
+  void count(const SessionClosed& event);
+  void note_hidden(const base::IpAddress& client);
+  void list(const TransactionEnded& event, std::span<const Finding> some);
+  void list(ObservedRefusal refusal, const smtp::HeloFacts& session, const Finding& finding);
 
   Log& log_;
   LogBuffer& buffer_;
   RecordWriter::Form form_;
-  mutable std::mutex mutex_;  ///< taken by refusals and by readers only
+  mutable std::mutex mutex_;  ///< taken by readers, by refusals and by what would have been one
   std::map<Reason, std::uint64_t> reasons_;
   std::deque<RecentRefusal> recent_;
+  std::deque<ObservedRefusal> observed_;
+  std::optional<base::IpAddress> hidden_client_;
 };
 
 }  // namespace gatepost::telemetry

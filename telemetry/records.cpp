@@ -112,6 +112,7 @@ void append_line(std::string& out, RecordWriter::Form form, const TransactionEnd
     w.field("reply", record.reply->line());
     w.field("reason", record.reply->token());
   }
+  w.optional("message_id", event.message_id);
   write_content(w, record);
   w.optional("backend", event.server);
   w.optional("backend_reply", event.server_reply);

@@ -3,6 +3,31 @@
 #include <algorithm>
 
 namespace gatepost::telemetry {
+namespace {
+
+/// What all recorders keep, newest first, `most` of it.
+template <class Entry>
+std::vector<Entry> gather(const std::vector<std::unique_ptr<Recorder>>& recorders,
+                          std::vector<Entry> (Recorder::*kept)() const, std::size_t most) {
+  std::vector<Entry> all;
+  for (const auto& recorder : recorders) {
+    auto some = (*recorder.*kept)();
+    all.insert(all.end(), std::make_move_iterator(some.begin()), std::make_move_iterator(some.end()));
+  }
+  std::stable_sort(all.begin(), all.end(), [](const Entry& a, const Entry& b) { return a.time > b.time; });
+  if (all.size() > most) all.resize(most);
+  return all;
+}
+
+}  // namespace
+
+std::uint64_t Totals::found(std::string_view reason) const {
+  std::uint64_t sum = 0;
+  for (const auto& [kind, count] : findings) {
+    if (kind.reason == reason) sum += count.found;
+  }
+  return sum;
+}
 
 Totals Totals::since(const Totals& before) const {
   Totals d = *this;
@@ -20,6 +45,12 @@ Totals Totals::since(const Totals& before) const {
   d.outcome_unknown -= before.outcome_unknown;
   for (const auto& [reason, count] : before.reasons) d.reasons[reason] -= count;
   std::erase_if(d.reasons, [](const auto& entry) { return entry.second == 0; });
+  for (const auto& [kind, count] : before.findings) {
+    auto& left = d.findings[kind];
+    left.found -= count.found;
+    left.delivered -= count.delivered;
+  }
+  std::erase_if(d.findings, [](const auto& entry) { return entry.second.found == 0; });
   return d;
 }
 
@@ -48,6 +79,7 @@ Totals Statistics::totals() const {
     sum.spilled += recorder->spilled.value();
     sum.outcome_unknown += recorder->outcome_unknown.value();
     for (const auto& [reason, count] : recorder->reasons()) sum.reasons[reason] += count;
+    recorder->findings.add_to(sum.findings);
   }
   return sum;
 }
@@ -59,15 +91,18 @@ Totals Statistics::last_hour() const {
 }
 
 std::vector<RecentRefusal> Statistics::recent() const {
-  std::vector<RecentRefusal> all;
+  return gather(recorders_, &Recorder::recent, Recorder::recent_kept);
+}
+
+std::vector<ObservedRefusal> Statistics::observed() const {
+  return gather(recorders_, &Recorder::observed, Recorder::observed_kept);
+}
+
+std::optional<base::IpAddress> Statistics::hidden_client() const {
   for (const auto& recorder : recorders_) {
-    auto some = recorder->recent();
-    all.insert(all.end(), std::make_move_iterator(some.begin()), std::make_move_iterator(some.end()));
+    if (auto address = recorder->hidden_client()) return address;
   }
-  std::stable_sort(all.begin(), all.end(),
-                   [](const RecentRefusal& a, const RecentRefusal& b) { return a.time > b.time; });
-  if (all.size() > Recorder::recent_kept) all.resize(Recorder::recent_kept);
-  return all;
+  return std::nullopt;
 }
 
 void Statistics::tick() {

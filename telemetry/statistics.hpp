@@ -26,7 +26,10 @@ struct Totals {
   std::uint64_t spilled = 0;
   std::uint64_t outcome_unknown = 0;
   std::map<Reason, std::uint64_t> reasons;
+  FindingSums findings;
 
+  /// How many findings have that reason, whatever check and verdict.
+  std::uint64_t found(std::string_view reason) const;
   /// What came since `before`; open sessions stay as they are.
   Totals since(const Totals& before) const;
 };
@@ -43,6 +46,10 @@ class Statistics {
   Totals last_hour() const;
   /// The last refusals of all threads, newest first.
   std::vector<RecentRefusal> recent() const;
+  /// What observe mode let through lately, newest first.
+  std::vector<ObservedRefusal> observed() const;
+  /// The address of a client that has none of its own, if there was any.
+  std::optional<base::IpAddress> hidden_client() const;
   base::WallTime started() const { return started_; }
   const std::vector<std::unique_ptr<Recorder>>& recorders() const { return recorders_; }
 

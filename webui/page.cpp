@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "telemetry/records.hpp"
+#include "webui/page_checks.hpp"
 #include "webui/page_tables.hpp"
 #include "webui/words.hpp"
 
@@ -59,8 +60,10 @@ void write_header(Html& html, const Status& status) {
   write_moment(html, "page made", status.now);
   html.raw(
       "<div><dt>times are</dt><dd>UTC</dd></div>\n</dl>\n<nav aria-label=\"On this page\">"
-      "<a href=\"#refusals\">The last refusals</a> <a href=\"#reasons\">Stages and reasons</a> "
-      "<a href=\"#backends\">Backends</a> <a href=\"#certificates\">Certificates</a> "
+      "<a href=\"#refusals\">The last refusals</a> <a href=\"#observed\">Observed</a> "
+      "<a href=\"#reasons\">Stages and reasons</a> <a href=\"#checks\">Checks</a> "
+      "<a href=\"#backends\">Backends</a> <a href=\"#dns\">DNS</a> <a "
+      "href=\"#certificates\">Certificates</a> "
       "<a href=\"#directories\">Directories</a></nav>\n</header>\n");
 }
 
@@ -121,11 +124,19 @@ std::string status_page(const Status& status) {
   write_reasons(html, status);
   write_figures(html, status);
   html.raw("</section>\n<section>\n");
+  write_checks(html, status);
+  html.raw("</section>\n<section>\n");
   write_backends(html, status);
+  html.raw("</section>\n<section>\n");
+  write_resolvers(html, status);
+  html.raw("</section>\n<section>\n");
+  write_witnesses(html, status);
   html.raw("</section>\n<section class=\"row\">\n");
   write_certificates(html, status);
   write_directories(html, status);
   write_memory(html, status);
+  html.raw("</section>\n<section>\n");
+  write_observed(html, status);
   html.raw("</section>\n<section>\n");
   write_refusals(html, status);
   html.raw("</section>\n</main>\n");

@@ -4,52 +4,18 @@
 
 #include "telemetry/records.hpp"
 #include "webui/figures.hpp"
+#include "webui/table.hpp"
 #include "webui/words.hpp"
 
 namespace gatepost::webui {
 namespace {
 
 constexpr auto soon = std::chrono::hours(14 * 24);
-/// Of a HELO, an address and the like; a reply is given its whole length.
-constexpr std::size_t longest_name = 300;
-constexpr std::size_t longest_reply = 1000;
-
-void begin_table(Html& html, Markup id, Markup caption, Markup heads) {
-  html.raw("<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-labelledby=\"").raw(id);
-  html.raw("\">\n<table class=\"").raw(id).raw("\"><caption><h2 id=\"").raw(id).raw("\">").raw(caption);
-  html.raw("</h2></caption>\n<thead><tr>").raw(heads).raw("</tr></thead>\n");
-}
-
-void end_table(Html& html, Markup note = "") {
-  html.raw("</table>");
-  if (!note.view().empty()) html.raw("<p class=\"note\">").raw(note).raw("</p>");
-  html.raw("</div>\n");
-}
-
-void write_empty(Html& html, Markup id, Markup caption, Markup words) {
-  html.raw("<div>\n<h2 id=\"").raw(id).raw("\">").raw(caption).raw("</h2>\n<p class=\"empty\">");
-  html.raw(words).raw("</p></div>\n");
-}
-
-/// Begins a cell of a number; `label` stands before it where a narrow screen has no room for heads.
-Html& begin_number(Html& html, std::uint64_t value, Markup label) {
-  html.raw(value == 0 ? Markup("<td class=\"n zero\" data-label=\"")
-                      : Markup("<td class=\"n\" data-label=\""));
-  return html.raw(label).raw("\">");
-}
-
-void count_cell(Html& html, std::uint64_t count, Markup label = "") {
-  begin_number(html, count, label).number(count).raw("</td>");
-}
 
 void figure_cell(Html& html, const Figure& figure, const telemetry::Totals& of) {
   const auto value = figure.of(of);
   if (figure.unit == Figure::Unit::count) return count_cell(html, value);
-  begin_number(html, value, "").text(octets(value)).raw("</td>");
-}
-
-void text_cell(Html& html, std::string_view text) {
-  html.raw("<td>").text(text, longest_name).raw("</td>");
+  begin_number(html, value == 0, "").text(octets(value)).raw("</td>");
 }
 
 /// The word says it; the colour only helps.
@@ -88,17 +54,10 @@ std::string_view sender_of(const telemetry::RecentRefusal& refusal) {
   return refusal.stage > smtp::Stage::mail ? "<>" : "";
 }
 
-/// A line of a cell; a dash where there is nothing, so that lines side by side stay so.
-void write_line(Html& html, Markup label, std::string_view foreign) {
-  html.raw("<div data-label=\"").raw(label).raw("\">");
-  foreign.empty() ? html.raw("<span class=\"zero\">\xE2\x80\x93</span>") : html.text(foreign, longest_name);
-  html.raw("</div>");
-}
-
 void write_refusal(Html& html, const telemetry::RecentRefusal& refusal, base::WallTime now) {
-  html.raw("<tr><th scope=\"row\"><time datetime=\"").text(telemetry::format_time(refusal.time)).raw("\">");
-  html.text(date_and_time(refusal.time)).raw("</time><div class=\"more\">").text(age(now - refusal.time));
-  html.raw("</div><div><code>").text(refusal.id).raw("</code></div></th><td><div>");
+  html.raw("<tr>");
+  write_incident(html, refusal.time, refusal.id, now);
+  html.raw("<td><div>");
   html.text(smtp::name_of(refusal.stage)).raw("</div><div>");
   write_class(html, is_permanent(refusal));
   html.raw("</div><div>").text(refusal.token, longest_name).raw("</div></td><td>");
@@ -107,7 +66,9 @@ void write_refusal(Html& html, const telemetry::RecentRefusal& refusal, base::Wa
   html.raw("</td><td>");
   write_line(html, "sender", sender_of(refusal));
   write_line(html, "recipient or command", refusal.subject);
-  html.raw("</td><td>").text(refusal.reply, longest_reply).raw("</td></tr>\n");
+  html.raw("</td><td>").text(refusal.reply, longest_reply);
+  write_why(html, refusal.evidence);
+  html.raw("</td></tr>\n");
 }
 
 }  // namespace

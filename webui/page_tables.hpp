@@ -1,4 +1,4 @@
-// The tables of the status page.
+// The tables of the status page, but for those about checks.
 #pragma once
 
 #include "webui/html.hpp"

@@ -1,7 +1,9 @@
 // What the web pages ask of the program. gateway/ implements it; calls come on the admin thread.
 #pragma once
 
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "telemetry/statistics.hpp"
@@ -34,6 +36,38 @@ struct DirectoryStatus {
   std::size_t addresses = 0;
 };
 
+struct CheckStatus {
+  std::string_view name;
+  std::string_view mode;  ///< "enforce", "observe", "off"
+};
+
+struct ResolverStatus {
+  std::string address;
+  bool up = true;
+  std::uint64_t queries = 0;
+  std::uint64_t answers = 0;
+  std::uint64_t timeouts = 0;
+  std::uint64_t servfail = 0;
+  std::uint64_t other_failures = 0;  ///< REFUSED, unreadable, unreachable
+  double mean_ms = 0;                ///< of its answers
+  std::string last_failure;
+};
+
+/// Somebody on whose word refusals rest: the resolver, a DNS list.
+struct WitnessStatus {
+  std::string name;
+  bool trusted = true;
+  std::optional<base::WallTime> since;  ///< it is as it is; nothing before the first examination
+  std::string why;                      ///< it is not trusted
+};
+
+struct DnsStatus {
+  std::vector<ResolverStatus> resolvers;
+  std::vector<WitnessStatus> witnesses;
+  std::uint64_t cache_hits = 0;
+  std::uint64_t cache_misses = 0;
+};
+
 /// All that the status page and /api/v1/status show, at one moment.
 struct Status {
   std::string version;
@@ -44,7 +78,10 @@ struct Status {
   std::string reload_error;   ///< why the last reload was not taken; empty: it was
   telemetry::Totals since_start;
   telemetry::Totals last_hour;
-  std::vector<telemetry::RecentRefusal> refusals;  ///< newest first
+  std::vector<telemetry::RecentRefusal> refusals;    ///< newest first
+  std::vector<CheckStatus> checks;                   ///< in the order in which they are asked
+  std::vector<telemetry::ObservedRefusal> observed;  ///< newest first
+  DnsStatus dns;
   std::vector<BackendStatus> backends;
   std::vector<CertificateStatus> certificates;
   std::vector<DirectoryStatus> directories;

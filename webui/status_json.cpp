@@ -5,6 +5,7 @@
 #include <boost/json/serialize.hpp>
 
 #include "telemetry/records.hpp"
+#include "webui/check_counts.hpp"
 #include "webui/figures.hpp"
 #include "webui/foreign.hpp"
 
@@ -93,6 +94,95 @@ json::array directories(const Status& status) {
   return all;
 }
 
+json::object counts(const CheckCounts& of) {
+  json::object all;
+  for (const auto& figure : check_figures()) all[constant(figure.key)] = of.*figure.of;
+  return all;
+}
+
+json::object check_row(const CheckRow& of, json::string_view key) {
+  json::object row;
+  row[key] = constant(of.name);
+  row["since_start"] = counts(of.since_start);
+  row["last_hour"] = counts(of.last_hour);
+  return row;
+}
+
+json::array checks(const Status& status) {
+  json::array all;
+  for (const auto& [total, mode, reasons] : check_rows(status)) {
+    auto row = check_row(total, "check");
+    row["mode"] = constant(mode);
+    json::array by_reason;
+    for (const auto& reason : reasons) by_reason.push_back(check_row(reason, "reason"));
+    row["reasons"] = std::move(by_reason);
+    all.push_back(std::move(row));
+  }
+  return all;
+}
+
+json::array observed(const Status& status) {
+  json::array all;
+  for (const auto& refusal : status.observed) {
+    json::object row;
+    row["time"] = time(refusal.time);
+    row["stage"] = constant(smtp::name_of(refusal.stage));
+    row["check"] = constant(refusal.check);
+    row["verdict"] = constant(telemetry::name_of(refusal.verdict));
+    row["reason"] = constant(refusal.reason);
+    row["evidence"] = text(refusal.evidence);
+    row["id"] = text(refusal.id);
+    row["client"] = text(refusal.client);
+    row["helo"] = text(refusal.helo);
+    row["sender"] = text(refusal.sender);
+    row["recipient"] = text(refusal.recipient);
+    row["other_recipients"] = refusal.others;
+    row["delivered"] = refusal.delivered;
+    all.push_back(std::move(row));
+  }
+  return all;
+}
+
+json::array resolvers(const DnsStatus& dns) {
+  json::array all;
+  for (const auto& resolver : dns.resolvers) {
+    json::object row;
+    row["address"] = text(resolver.address);
+    row["up"] = resolver.up;
+    row["queries"] = resolver.queries;
+    row["answers"] = resolver.answers;
+    row["timeouts"] = resolver.timeouts;
+    row["servfail"] = resolver.servfail;
+    row["other_failures"] = resolver.other_failures;
+    row["mean_ms"] = resolver.mean_ms;
+    row["last_failure"] = text(resolver.last_failure);
+    all.push_back(std::move(row));
+  }
+  return all;
+}
+
+json::array witnesses(const DnsStatus& dns) {
+  json::array all;
+  for (const auto& witness : dns.witnesses) {
+    json::object row;
+    row["name"] = text(witness.name);
+    row["trusted"] = witness.trusted;
+    row["since"] = witness.since ? time(*witness.since) : json::string();
+    row["why"] = text(witness.why);
+    all.push_back(std::move(row));
+  }
+  return all;
+}
+
+json::object dns(const DnsStatus& of) {
+  json::object all;
+  all["resolvers"] = resolvers(of);
+  all["witnesses"] = witnesses(of);
+  all["cache_hits"] = of.cache_hits;
+  all["cache_misses"] = of.cache_misses;
+  return all;
+}
+
 json::array refusals(const Status& status) {
   json::array all;
   for (const auto& refusal : status.refusals) {
@@ -107,6 +197,7 @@ json::array refusals(const Status& status) {
     row["sender"] = text(refusal.sender);
     row["subject"] = text(refusal.subject);
     row["reply"] = text(refusal.reply);
+    row["evidence"] = text(refusal.evidence);
     all.push_back(std::move(row));
   }
   return all;
@@ -136,12 +227,15 @@ std::string status_json(const Status& status) {
   all["since_start"] = totals(status.since_start);
   all["last_hour"] = totals(status.last_hour);
   all["reasons"] = reasons(status);
+  all["checks"] = checks(status);
   all["backends"] = backends(status);
+  all["dns"] = dns(status.dns);
   all["certificates"] = certificates(status);
   all["directories"] = directories(status);
   all["memory"] = std::move(memory);
   all["learned"] = status.learned;
   all["log_dropped"] = status.log_dropped;
+  all["observed"] = observed(status);
   all["refusals"] = refusals(status);
   return json::serialize(all) + "\n";
 }

@@ -110,13 +110,18 @@ tbody tr:hover > * { background: var(--head); }
 .zero { font-weight: 400; }
 .unseen { position: absolute; clip-path: inset(50%); width: 1px; height: 1px; overflow: hidden; white-space: nowrap; }
 
-.numbers tbody tr > *, .reasons tbody tr > * { border-top: 0; padding-top: 0.0625rem; padding-bottom: 0.0625rem; }
+.numbers tbody tr > *, .reasons tbody tr > *, .checks tbody tr + tr > * { border-top: 0; padding-top: 0.0625rem; padding-bottom: 0.0625rem; }
 .numbers [scope="rowgroup"], .reasons tbody tr > [scope="rowgroup"] {
   padding-top: 0.5rem;
   color: var(--more);
   font-size: 0.8125rem;
 }
 .numbers tbody:last-child tr:last-child > *, .reasons tbody:last-child tr:last-child > * { padding-bottom: 0.5rem; }
+.checks thead th { white-space: normal; }
+.checks thead th div { font-weight: inherit; }
+.checks tbody + tbody > tr:first-child > * { border-top: 1px solid var(--line); }
+.checks thead [scope="colgroup"] { border-bottom: 0; }
+.checks thead tr + tr th { border-top: 0; padding-left: 0.5rem; width: 4.5rem; }
 tbody tr:hover > [scope="rowgroup"] { background: none; }
 
 .good { color: var(--good); }
@@ -135,15 +140,21 @@ td .good::before, td .poor::before, td .bad::before {
 }
 td .poor::before { background: none; }
 td .bad::before { border-radius: 0; }
-.certificates th, .certificates td, .directories th, .failure { overflow-wrap: anywhere; }
+.certificates th, .certificates td, .directories th, .witnesses th, .failure { overflow-wrap: anywhere; }
+.witnesses td:nth-child(3) { white-space: nowrap; }
+.witnesses td:nth-child(4) { width: 60%; overflow-wrap: anywhere; }
 .certificates td:nth-child(2) { min-width: 6rem; overflow-wrap: normal; }
 .backends th, .backends td { overflow-wrap: break-word; }
 .failure { min-width: 12rem; }
 table.refusals { table-layout: fixed; }
 .refusals td { overflow-wrap: anywhere; }
 .refusals tbody th { white-space: nowrap; }
-.refusals td:nth-child(3) div + div { color: var(--more); }
+.refusals td:nth-child(3) div + div, .why, .refusals td:nth-child(5) div { color: var(--more); }
 @media (min-width: 52.01rem) {
+  .checks tbody tr + tr > th { padding-left: 2rem; }
+  .checks thead tr:first-child th:nth-child(4), .checks thead tr + tr th:nth-child(7), .checks tbody td:nth-child(9) {
+    border-left: 1px solid var(--line);
+  }
   .refusals thead th:nth-child(1) { width: 11.5rem; }
   .refusals thead th:nth-child(2) { width: 14.5rem; }
   .refusals thead th:nth-child(3) { width: 17%; }
@@ -152,18 +163,31 @@ table.refusals { table-layout: fixed; }
 
 /* No room for tables as wide as these: each row becomes a paragraph, with labels instead of heads. */
 @media (max-width: 52rem) {
-  .refusals thead, .backends thead { position: absolute; clip-path: inset(50%); width: 1px; height: 1px; overflow: hidden; }
+  .refusals thead, .backends thead, .checks thead { position: absolute; clip-path: inset(50%); width: 1px; height: 1px; overflow: hidden; }
   .refusals tbody, .refusals tr, .refusals th, .refusals td { display: block; }
   .refusals tr, .backends tbody tr { padding: 0.5rem 0.625rem; border-top: 1px solid var(--line); }
   .refusals tbody tr > *, .backends tbody tr > * { padding: 0; border: 0; }
   .refusals th div, .refusals td:nth-child(2) div { display: inline-block; margin-left: 0.5rem; }
   .refusals td:nth-child(2) div:first-child { margin-left: 0; }
-  .backends tbody { display: block; }
+  .backends tbody, .checks tbody { display: block; }
+  /* A check and its mode; below it each reason with a line of counts for each time. */
+  .checks tbody tr { display: flex; flex-wrap: wrap; align-items: baseline; gap: 0 1rem; padding: 0.25rem 0.625rem; }
+  .checks tbody + tbody { border-top: 1px solid var(--line); }
+  .checks tbody tr > *, .checks tbody tr + tr > *, .checks tbody + tbody > tr:first-child > * { padding: 0; border: 0; }
+  .checks tbody tr + tr { padding-left: 1.5rem; }
+  .checks tbody tr + tr > th, .checks tbody tr + tr > td:nth-child(2) { flex-basis: 100%; }
+  .checks tbody tr::before, .checks tbody tr::after { color: var(--more); font-size: 0.8125rem; }
+  .checks tbody tr + tr::before { content: "last hour:"; order: 1; }
+  .checks td.n { order: 2; }
+  .checks tbody tr + tr > td:nth-child(2) { order: 3; }
+  .checks tbody tr + tr::after { content: "since start:"; order: 4; }
+  .checks td:nth-child(n + 9) { order: 5; }
+  .checks tr:first-child td.n, .checks td.zero { display: none; }
   .backends tbody tr { display: flex; flex-wrap: wrap; gap: 0 1rem; }
   .backends td.n { text-align: left; }
   .backends .failure { min-width: 0; flex-basis: 100%; }
   .backends .failure:empty { display: none; }
-  .refusals [data-label]::before, .backends [data-label]::before {
+  .refusals [data-label]::before, .backends [data-label]::before, .checks [data-label]::before {
     content: attr(data-label) " ";
     color: var(--more);
     font: 0.8125rem/1.45 system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif;

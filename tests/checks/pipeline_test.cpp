@@ -121,6 +121,36 @@ TEST_F(PipelineTest, runs_nothing_that_is_off) {
   EXPECT_TRUE(verdicts.session_findings().empty());
 }
 
+TEST_F(PipelineTest, names_all_checks_with_their_modes) {
+  configure("[checks.access]\nmode = \"observe\"\n");
+  std::map<std::string_view, Mode> modes;
+  for (const auto& [name, mode] : pipeline->modes()) modes[name] = mode;
+  EXPECT_EQ(modes.size(), all_checks().size());
+  EXPECT_EQ(modes.at("access"), Mode::observe);
+  EXPECT_EQ(modes.at("recipient"), Mode::enforce);
+  EXPECT_EQ(modes.at("helo"), Mode::off);
+}
+
+TEST_F(PipelineTest, says_what_a_refusal_rests_on) {
+  configure(deny_client);
+  EXPECT_EQ(rcpt("user@example.org"), "access.denied");
+  EXPECT_EQ(verdicts.basis_of("access.denied", "user@example.org"), "access: rule 1");
+  EXPECT_EQ(verdicts.basis_of("protocol.unknown_command", "WHAT"), "");
+}
+
+TEST_F(PipelineTest, does_not_say_of_one_recipient_what_was_found_of_another) {
+  configure("[[checks.access.rules]]\nrecipient = [\"user@example.org\"]\naction = \"deny\"\n");
+  EXPECT_EQ(rcpt("user@example.org"), "access.denied");
+  EXPECT_EQ(verdicts.basis_of("access.denied", "user@example.org"), "access: rule 1");
+  EXPECT_EQ(verdicts.basis_of("access.denied", "other@example.org"), "");
+}
+
+TEST_F(PipelineTest, rests_no_refusal_on_what_was_only_observed) {
+  configure("[checks.access]\nmode = \"observe\"\n" + deny_client);
+  EXPECT_EQ(rcpt("user@example.org"), "accept");
+  EXPECT_EQ(verdicts.basis_of("access.denied", "user@example.org"), "");
+}
+
 TEST_F(PipelineTest, waits_for_evidence_and_asks_once) {
   configure("");
   source.late = true;

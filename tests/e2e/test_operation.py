@@ -505,14 +505,16 @@ class Log(SiteTest):
         sink = self.site.sink("--quiet")
         gateway = self.site.gateway(sink)
         client = gateway.client().start("helo.client.test")
-        answer = client.deliver(message(), recipients=["bob@example.org", "unknown@example.org"][:1])
+        content = b"Message-ID: <1@client.test> (the first)\r\n" + message()
+        answer = client.deliver(content, recipients=["bob@example.org", "unknown@example.org"][:1])
         client.quit()
         line = gateway.wait_for_event("transaction")
         self.assertEqual(line["helo"], "helo.client.test")
         self.assertTrue(line["client"].startswith("127.0.0.1:"))
         self.assertEqual((line["id"], line["from"], line["backend"], line["ending"]), (answer.incident, "sender@client.test", sink.address, "delivered"))
         self.assertIn("250", line["backend_reply"])
-        self.assertEqual(line["size"], len(message()))
+        self.assertEqual(line["size"], len(content))
+        self.assertEqual(line["message_id"], "<1@client.test>")
         self.assertIn("ms", line)
 
     def test_foreign_bytes_are_harmless_in_the_log(self):

@@ -663,6 +663,40 @@ class Records(SiteTest):
         """What the session's line says of it."""
         return [m["reason"] for m in self.gateway.wait_for_event("session", id=incident).get("mistakes", [])]
 
+    def test_what_observe_mode_let_through(self):
+        rules = [{"sender": ["*@client.test"], "action": "deny"}]
+        gateway = self.site.gateway(self.site.sink("--quiet"), config={"checks": {"access": {"mode": "observe", "rules": rules}}})
+        client = gateway.client().start()
+        answer = client.deliver(message())
+        client.quit()
+        gateway.wait_for_event("session")
+        status = gateway.status()
+        listed = [(o["id"], o["reason"], o["recipient"], o["delivered"]) for o in status["observed"]]
+        self.assertIn((answer.incident, "access.denied", "bob@example.org", True), listed)
+        access = next(c for c in status["checks"] if c["check"] == "access")
+        self.assertEqual((access["mode"], access["last_hour"]["would_refuse"], access["last_hour"]["would_refuse_delivered"]), ("observe", 1, 1))
+        self.assertIn('gatepost_findings_total{check="access",reason="access.denied",verdict="reject",mode="observe"} 1', gateway.http("/metrics")[1])
+        # The client is 127.0.0.1, of which checks cannot know anything.
+        self.assertTrue([w for w in status["warnings"] if w.startswith("1 session of the last hour") and "127.0.0.1" in w], status["warnings"])
+
+    def test_a_refusal_says_what_it_rests_on(self):
+        rules = [{"sender": ["*@client.test"], "action": "deny"}]
+        self.gateway = self.site.gateway(self.site.sink("--quiet"), config={"checks": {"access": {"rules": rules}}})
+        client = self.gateway.client().start()
+        answer = client.envelope("a@client.test", "bob@example.org")[-1]
+        client.quit()
+        self.assertEqual(self.refusal(self.assert_class(answer, 5))["evidence"], "access: rule 1")
+
+    def test_abuse_of_commands_is_a_finding_of_the_session(self):
+        self.start(hard_error_limit=2, soft_error_limit=2)
+        client = self.gateway.client().start()
+        client.ask("WHAT")
+        client.ask("WHAT")
+        client.close()
+        findings = [f for f in self.gateway.wait_for_event("session")["findings"] if f["check"] == "protocol"]
+        self.assertEqual(findings, [{"check": "protocol", "stage": "helo", "verdict": "drop", "reason": "limit.errors",
+                                     "evidence": "2 errors: 2 protocol.unknown_command"}])
+
     def test_mistakes_outside_a_transaction_are_on_the_sessions_line(self):
         self.start()
         client = self.gateway.client()

@@ -1,11 +1,14 @@
 #include "transcript.hpp"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <unistd.h>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
 #include <filesystem>
 #include <fstream>
 #include <random>
+#include <set>
 #include <stdexcept>
 
 #include "core/base/text.hpp"
@@ -145,6 +148,7 @@ class Stage {
     finish();
     check_promises();
     if (!injected) check_delivered();
+    if (!injected) check_found();
     return problems_;
   }
 
@@ -341,6 +345,18 @@ class Stage {
     problem(0, text);
   }
 
+  void check_found() {
+    telemetry::FindingSums sums;
+    recorder_.findings.add_to(sums);
+    std::set<std::string> found;
+    for (const auto& [kind, count] : sums)
+      found.insert(fmt::format("{} {} {}", kind.check, telemetry::name_of(kind.verdict), kind.reason));
+    for (const auto& expected : transcript_.found) {
+      if (found.count(expected) == 0)
+        problem(0, fmt::format("found: {}; not: {}", fmt::join(found, ", "), expected));
+    }
+  }
+
   /// Of the fields that we put in front.
   static std::size_t header_size(const std::string& content) {
     std::size_t size = 0;
@@ -415,6 +431,8 @@ Transcript read_transcript(const std::string& path) {
     } else if (take(line, "delivered:")) {
       transcript.delivered_given = true;
       if (line != "none") transcript.delivered.emplace_back(line);
+    } else if (take(line, "found:")) {
+      transcript.found.emplace_back(line);
     } else if (take(line, "(wait ")) {
       transcript.steps.push_back({Kind::wait, std::string(line.substr(0, line.find(')'))), number});
     } else if (take(line, "S:")) {

@@ -12,6 +12,7 @@
 //   S: (close)                       the connection is expected to be closed
 //   (wait <time>)                    time passes, the sweep runs
 //   delivered: <content, escaped>    expected in the end, in order; none: nothing was delivered
+//   found: <check> <verdict> <reason>    expected among the findings that were counted
 #pragma once
 
 #include <string>
@@ -33,6 +34,7 @@ struct Transcript {
   std::vector<std::pair<std::string, std::string>> backend;
   std::vector<TranscriptStep> steps;
   std::vector<std::string> delivered;
+  std::vector<std::string> found;
   bool delivered_given = false;
 };
 

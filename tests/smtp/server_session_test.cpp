@@ -259,6 +259,23 @@ TEST_F(SessionTest, slows_down_and_then_closes_after_errors) {
   }
   EXPECT_EQ(errors, 20);
   EXPECT_EQ(paused, 9);
+  EXPECT_EQ(session->totals().slowed, 9U);
+  EXPECT_EQ(session->totals().cut_off, CutOff::errors);
+}
+
+TEST_F(SessionTest, counts_errors_by_reason_and_knows_where_the_last_one_was) {
+  start();
+  for (const auto* command : {"WHAT", "WHAT", "RCPT TO:<user@example.org>", "EHLO client.example", "WHAT"})
+    say(command);
+  const auto& totals = session->totals();
+  ASSERT_EQ(totals.errors_by_reason.size(), 2U);
+  EXPECT_EQ(totals.errors_by_reason[0].reason, "protocol.unknown_command");
+  EXPECT_EQ(totals.errors_by_reason[0].count, 3U);
+  EXPECT_EQ(totals.errors_by_reason[1].reason, "protocol.helo_first");
+  EXPECT_EQ(totals.errors_by_reason[1].count, 1U);
+  EXPECT_EQ(totals.last_error, Stage::helo);
+  EXPECT_EQ(totals.slowed, 0U);
+  EXPECT_EQ(totals.cut_off, CutOff::no);
 }
 
 TEST_F(SessionTest, closes_after_too_many_commands_that_lead_nowhere) {
@@ -269,6 +286,8 @@ TEST_F(SessionTest, closes_after_too_many_commands_that_lead_nowhere) {
     ++commands;
   }
   EXPECT_EQ(commands, 101);
+  EXPECT_EQ(session->totals().junk, 101U);
+  EXPECT_EQ(session->totals().cut_off, CutOff::junk);
 }
 
 TEST_F(SessionTest, limits_messages_recipients_and_sizes) {

@@ -73,16 +73,18 @@ TEST_F(TelemetryTest, writes_a_transaction_as_one_json_line) {
   event.server = "10.0.0.5:25";
   event.server_reply = "250 2.0.0 queued as X";
   event.attempts = 2;
+  event.client_name = "mail.remote.example";
+  event.message_id = "<1@remote.example>";
   event.duration = base::Millis(35);
   event.delivery = base::Millis(12);
   std::string line;
   append_line(line, Form::json, event);
   EXPECT_EQ(
       line,
-      R"({"time":"2026-11-20T22:30:00.000Z","event":"transaction","id":"1000000000","client":"203.0.113.9:4711","helo":"client.example","transaction":1,)"
+      R"({"time":"2026-11-20T22:30:00.000Z","event":"transaction","id":"1000000000","client":"203.0.113.9:4711","helo":"client.example","client_name":"mail.remote.example","transaction":1,)"
       R"("from":"a@remote.example","to":[{"rcpt":"user@example.org","reply":"250 2.1.5 recipient ok"},)"
       R"({"rcpt":"nobody@example.org","reply":"550 5.1.1 <nobody@example.org>: there is no such recipient here","reason":"rcpt.unknown"}],)"
-      R"("ending":"delivered","stage":"message","reply":"250 2.0.0 delivered [1000000000]","reason":"ok.delivered","size":1234,"bare_lf":2,)"
+      R"("ending":"delivered","stage":"message","reply":"250 2.0.0 delivered [1000000000]","reason":"ok.delivered","message_id":"<1@remote.example>","size":1234,"bare_lf":2,)"
       R"("backend":"10.0.0.5:25","backend_reply":"250 2.0.0 queued as X","attempts":2,"ms":35,"delivery_ms":12,)"
       R"("findings":[{"check":"access","stage":"connect","verdict":"reject","reason":"access.denied","mode":"observe","evidence":"rule 1"}]})"
       "\n");
@@ -230,22 +232,170 @@ TEST_F(Recorded, counts_lines_that_cannot_be_written) {
   EXPECT_EQ(log.dropped(), 1U);
 }
 
+Finding finding_of(std::string_view check, Weight weight, Verdict verdict, std::string_view reason) {
+  Finding finding{};
+  finding.check = check;
+  finding.weight = weight;
+  finding.verdict = verdict;
+  finding.reason = reason;
+  finding.evidence = "because of " + std::string(check);
+  return finding;
+}
+
+struct Found : Recorded {
+  Log log{"/dev/null"};
+  Statistics statistics{clock};
+  Recorder& recorder = statistics.make_recorder(log, Form::json);
+  smtp::SessionTotals totals;
+
+  FindingCount count(const FindingKind& kind) const {
+    const auto sums = statistics.totals().findings;
+    const auto found = sums.find(kind);
+    return found == sums.end() ? FindingCount{} : found->second;
+  }
+  void close() {
+    recorder.record(SessionClosed{clock.wall(), helo, totals, findings, Close::quit, base::Millis(1), 0, 0});
+  }
+};
+
+constexpr FindingKind observed_spf{"spf", "spf.fail", Verdict::reject, Weight::observed};
+
+TEST_F(Found, counts_a_finding_of_a_transaction_and_whether_the_mail_arrived) {
+  findings.push_back(finding_of("spf", Weight::observed, Verdict::reject, "spf.fail"));
+  record.ending = smtp::Ending::delivered;
+  recorder.record(ended());
+  record.ending = smtp::Ending::refused;
+  recorder.record(ended());
+  EXPECT_EQ(count(observed_spf).found, 2U);
+  EXPECT_EQ(count(observed_spf).delivered, 1U);
+}
+
+TEST_F(Found, takes_mail_for_delivered_if_the_recipient_concerned_was_accepted) {
+  auto finding = finding_of("spf", Weight::observed, Verdict::reject, "spf.fail");
+  for (const auto* subject : {"taken@example.org", "refused@example.org", "unlisted@example.org"}) {
+    finding.subject = subject;
+    findings.push_back(finding);
+  }
+  record.ending = smtp::Ending::delivered;
+  record.recipients.push_back({"taken@example.org", smtp::reply(smtp::Say::rcpt_ok)});
+  record.recipients.push_back({"refused@example.org", smtp::reply(smtp::Say::access_denied, {"no"})});
+  recorder.record(ended());
+  EXPECT_EQ(count(observed_spf).found, 3U);
+  EXPECT_EQ(count(observed_spf).delivered, 1U);
+}
+
+TEST_F(Found, counts_a_finding_of_a_session_once_however_many_transactions_it_had) {
+  const std::vector<Finding> of_session{finding_of("spf", Weight::observed, Verdict::reject, "spf.fail")};
+  for (record.number = 1; record.number <= 3; ++record.number) {
+    auto event = ended();
+    if (record.number == 1) event.of_session = of_session;
+    recorder.record(event);
+  }
+  EXPECT_EQ(count(observed_spf).found, 0U);
+  findings = of_session;
+  totals.transactions = 3;
+  totals.delivered = 1;
+  close();
+  EXPECT_EQ(count(observed_spf).found, 1U);
+  EXPECT_EQ(count(observed_spf).delivered, 1U);
+  EXPECT_EQ(statistics.observed().size(), 1U) << "listed with the first transaction only";
+}
+
+TEST_F(Found, lists_what_observe_mode_let_through_and_nothing_else) {
+  findings = {finding_of("spf", Weight::observed, Verdict::reject, "spf.fail"),
+              finding_of("spf", Weight::enforced, Verdict::reject, "spf.fail"),
+              finding_of("spf", Weight::exempt, Verdict::reject, "spf.fail"),
+              finding_of("spf", Weight::observed, Verdict::score, "spf.softfail"),
+              finding_of("spf", Weight::observed, Verdict::unknown, "spf.temperror")};
+  record.recipients.push_back({"user@example.org", smtp::reply(smtp::Say::rcpt_ok)});
+  record.recipients.push_back({"other@example.org", smtp::reply(smtp::Say::rcpt_ok)});
+  record.ending = smtp::Ending::delivered;
+  recorder.record(ended());
+  const auto observed = statistics.observed();
+  ASSERT_EQ(observed.size(), 1U);
+  const auto& one = observed.front();
+  EXPECT_EQ(one.id, connect.id.view());
+  EXPECT_EQ(one.client, "203.0.113.9:4711");
+  EXPECT_EQ(one.helo, "client.example");
+  EXPECT_EQ(one.sender, "a@remote.example");
+  EXPECT_EQ(one.recipient, "user@example.org");
+  EXPECT_EQ(one.others, 1U);
+  EXPECT_EQ(one.check, "spf");
+  EXPECT_EQ(one.reason, "spf.fail");
+  EXPECT_EQ(one.evidence, "because of spf");
+  EXPECT_TRUE(one.delivered);
+}
+
+TEST_F(Found, lists_a_session_without_a_transaction_too) {
+  findings = {finding_of("helo", Weight::observed, Verdict::reject, "helo.syntax")};
+  close();
+  const auto observed = statistics.observed();
+  ASSERT_EQ(observed.size(), 1U);
+  EXPECT_FALSE(observed.front().any_sender);
+  EXPECT_FALSE(observed.front().delivered);
+}
+
+TEST_F(Found, keeps_the_last_100_of_all_threads) {
+  auto& other = statistics.make_recorder(log, Form::json);
+  findings = {finding_of("helo", Weight::observed, Verdict::reject, "helo.syntax")};
+  for (int i = 0; i < 120; ++i) {
+    record.sender = std::to_string(i);
+    (i % 2 == 0 ? recorder : other).record(ended());
+    clock.advance(base::Millis(1));
+  }
+  const auto observed = statistics.observed();
+  ASSERT_EQ(observed.size(), 100U);
+  EXPECT_EQ(observed.front().sender, "119") << "newest first";
+  EXPECT_EQ(observed.back().sender, "20");
+}
+
+TEST_F(Found, tells_the_findings_of_the_last_hour) {
+  findings = {finding_of("spf", Weight::observed, Verdict::reject, "spf.fail")};
+  statistics.tick();
+  for (int minute = 0; minute < 90; ++minute) {
+    recorder.record(ended());
+    clock.advance(std::chrono::minutes(1));
+    statistics.tick();
+  }
+  EXPECT_EQ(count(observed_spf).found, 90U);
+  EXPECT_EQ(statistics.last_hour().findings.at(observed_spf).found, 60U);
+  clock.advance(std::chrono::minutes(61));
+  statistics.tick();
+  EXPECT_TRUE(statistics.last_hour().findings.empty());
+}
+
+TEST_F(Found, remembers_an_address_behind_which_clients_hide) {
+  EXPECT_FALSE(statistics.hidden_client());
+  findings = {finding_of("policy", Weight::observed, Verdict::unknown, hidden_client)};
+  connect.client = *base::Endpoint::parse("172.17.0.1:4711");
+  close();
+  close();
+  EXPECT_EQ(statistics.totals().found(hidden_client), 2U);
+  ASSERT_TRUE(statistics.hidden_client());
+  EXPECT_EQ(statistics.hidden_client()->to_string(), "172.17.0.1");
+}
+
 TEST_F(Recorded, gives_prometheus_what_is_documented) {
   Log log("/dev/null");
   Statistics statistics(clock);
   auto& recorder = statistics.make_recorder(log, Form::json);
   recorder.session_opened();
   record.size = 5000;
+  findings.push_back(finding_of("spf", Weight::observed, Verdict::reject, "spf.fail"));
+  record.ending = smtp::Ending::delivered;
   recorder.record(ended());
   const Metrics metrics(statistics, [](MetricsBuilder& b) {
     b.add("gatepost_backend_up", 1, {{"backend", "10.0.0.5:25"}});
   });
   const auto text = metrics.text();
   for (const auto* line :
-       {"gatepost_smtp_sessions_total 1\n", "gatepost_transactions_total{ending=\"aborted\"} 1\n",
+       {"gatepost_smtp_sessions_total 1\n", "gatepost_transactions_total{ending=\"delivered\"} 1\n",
         "gatepost_message_size_bytes_bucket{le=\"16384\"} 1\n",
         "gatepost_message_size_bytes_bucket{le=\"+Inf\"} 1\n", "gatepost_message_size_bytes_sum 5000\n",
-        "gatepost_backend_up{backend=\"10.0.0.5:25\"} 1\n"}) {
+        "gatepost_findings_total{check=\"spf\",reason=\"spf.fail\",verdict=\"reject\",mode=\"observe\"} 1\n",
+        "gatepost_findings_delivered_total{check=\"spf\",reason=\"spf.fail\",verdict=\"reject\",mode="
+        "\"observe\"} 1\n",
+        "gatepost_hidden_client_sessions_total 0\n", "gatepost_backend_up{backend=\"10.0.0.5:25\"} 1\n"}) {
     EXPECT_NE(text.find(line), std::string::npos) << line << text;
   }
   const auto page = read(GATEPOST_SOURCE_DIR "/docs/metrics.md");

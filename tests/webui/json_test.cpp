@@ -5,6 +5,7 @@
 
 #include "core/base/text.hpp"
 #include "sample.hpp"
+#include "webui/check_counts.hpp"
 #include "webui/figures.hpp"
 #include "webui/html.hpp"
 #include "webui/page.hpp"
@@ -36,9 +37,10 @@ TEST(StatusJson, has_the_documented_keys) {
   using Keys = std::vector<std::string>;
   const auto all = parsed(sample_status());
   EXPECT_EQ(keys_of(all),
-            (Keys{"version", "hostname", "now", "started", "configured", "reload_error", "warnings",
-                  "sessions_open", "since_start", "last_hour", "reasons", "backends", "certificates",
-                  "directories", "memory", "learned", "log_dropped", "refusals"}));
+            (Keys{"version",     "hostname",      "now",          "started",     "configured", "reload_error",
+                  "warnings",    "sessions_open", "since_start",  "last_hour",   "reasons",    "checks",
+                  "backends",    "dns",           "certificates", "directories", "memory",     "learned",
+                  "log_dropped", "observed",      "refusals"}));
   EXPECT_EQ(keys_of(all.at("since_start")), (Keys{"sessions", "messages", "recipients", "octets"}));
   EXPECT_EQ(keys_of(all.at("since_start").at("sessions")), (Keys{"total", "tls", "health_checks"}));
   EXPECT_EQ(keys_of(all.at("last_hour").at("messages")),
@@ -53,8 +55,22 @@ TEST(StatusJson, has_the_documented_keys) {
   EXPECT_EQ(keys_of(all.at("certificates").at(0)), (Keys{"names", "file", "not_after"}));
   EXPECT_EQ(keys_of(all.at("directories").at(0)), (Keys{"name", "addresses"}));
   EXPECT_EQ(keys_of(all.at("memory")), (Keys{"used", "cap"}));
-  EXPECT_EQ(keys_of(all.at("refusals").at(0)),
-            (Keys{"time", "stage", "class", "reason", "id", "client", "helo", "sender", "subject", "reply"}));
+  EXPECT_EQ(keys_of(all.at("refusals").at(0)), (Keys{"time", "stage", "class", "reason", "id", "client",
+                                                     "helo", "sender", "subject", "reply", "evidence"}));
+  const Keys counts{"refused", "would_refuse", "would_refuse_delivered", "noted", "exempt", "unknown"};
+  EXPECT_EQ(keys_of(all.at("checks").at(0)), (Keys{"check", "since_start", "last_hour", "mode", "reasons"}));
+  EXPECT_EQ(keys_of(all.at("checks").at(0).at("since_start")), counts);
+  EXPECT_EQ(keys_of(all.at("checks").at(0).at("reasons").at(0)),
+            (Keys{"reason", "since_start", "last_hour"}));
+  EXPECT_EQ(keys_of(all.at("checks").at(0).at("reasons").at(0).at("last_hour")), counts);
+  EXPECT_EQ(keys_of(all.at("observed").at(0)),
+            (Keys{"time", "stage", "check", "verdict", "reason", "evidence", "id", "client", "helo", "sender",
+                  "recipient", "other_recipients", "delivered"}));
+  EXPECT_EQ(keys_of(all.at("dns")), (Keys{"resolvers", "witnesses", "cache_hits", "cache_misses"}));
+  EXPECT_EQ(keys_of(all.at("dns").at("resolvers").at(0)),
+            (Keys{"address", "up", "queries", "answers", "timeouts", "servfail", "other_failures", "mean_ms",
+                  "last_failure"}));
+  EXPECT_EQ(keys_of(all.at("dns").at("witnesses").at(0)), (Keys{"name", "trusted", "since", "why"}));
 }
 
 TEST(StatusJson, has_the_values_of_the_status) {
@@ -77,6 +93,11 @@ TEST(StatusJson, has_the_values_of_the_status) {
   const auto& refusal = all.at("refusals").at(0);
   EXPECT_EQ(text_of(refusal.at("class")), "refused");
   EXPECT_EQ(text_of(refusal.at("subject")), "b@example.test");
+  EXPECT_EQ(text_of(refusal.at("evidence")), "recipient: it is in no directory");
+  EXPECT_TRUE(all.at("observed").at(0).at("delivered").as_bool());
+  EXPECT_EQ(all.at("dns").at("resolvers").at(0).at("mean_ms").as_double(), 6.25);
+  EXPECT_EQ(text_of(all.at("dns").at("witnesses").at(1).at("since")), "2026-11-20T22:21:00.000Z");
+  EXPECT_EQ(text_of(all.at("dns").at("witnesses").at(2).at("since")), "");
 }
 
 TEST(StatusJson, has_the_numbers_of_the_page) {
@@ -109,20 +130,55 @@ TEST(StatusJson, is_valid_whatever_others_sent) {
     auto status = sample_status();
     auto& refusal = status.refusals[0];
     refusal.id = refusal.client = refusal.helo = refusal.sender = refusal.subject = refusal.reply = bytes;
+    refusal.evidence = status.observed[0].evidence = status.dns.witnesses[1].why = bytes;
     status.warnings = {bytes};
     status.backends[0].last_failure = bytes;
     const auto text = status_json(status);
     EXPECT_TRUE(base::is_utf8(text));
     const auto all = json::parse(text);
-    EXPECT_EQ(keys_of(all.at("refusals").at(0)).size(), 10U);
+    EXPECT_EQ(keys_of(all.at("refusals").at(0)).size(), 11U);
     EXPECT_EQ(all.at("warnings").as_array().size(), 1U);
   }
 }
 
 TEST(StatusJson, has_empty_lists_where_there_is_nothing) {
   const auto all = parsed(Status{});
-  for (const auto* key : {"warnings", "reasons", "backends", "certificates", "directories", "refusals"})
+  for (const auto* key :
+       {"warnings", "reasons", "backends", "certificates", "directories", "checks", "observed", "refusals"})
     EXPECT_TRUE(all.at(key).as_array().empty()) << key;
+}
+
+TEST(CheckRows, sort_findings_by_what_became_of_them) {
+  const auto all = check_rows(sample_status());
+  ASSERT_EQ(all.size(), 4U);
+  const auto& helo = all[0];
+  EXPECT_EQ(helo.total.name, "helo");
+  EXPECT_EQ(helo.mode, "enforce");
+  ASSERT_EQ(helo.reasons.size(), 1U);
+  EXPECT_EQ(helo.total.last_hour.refused, 540U);
+  EXPECT_EQ(helo.total.last_hour.exempt, 542U);
+  EXPECT_EQ(helo.total.last_hour.would_refuse, 0U);
+  const auto& spf = all[1];
+  ASSERT_EQ(spf.reasons.size(), 3U);
+  EXPECT_EQ(spf.reasons[0].name, "spf.fail");
+  EXPECT_EQ(spf.reasons[0].since_start.would_refuse, 2000144U);
+  EXPECT_EQ(spf.reasons[0].since_start.delivered, 2000145U);
+  EXPECT_EQ(spf.reasons[1].last_hour.noted, 546U);
+  EXPECT_EQ(spf.reasons[1].last_hour.delivered, 0U) << "of would-be refusals only";
+  EXPECT_EQ(spf.total.last_hour.unknown, 548U);
+  EXPECT_TRUE(all[2].reasons.empty());
+  EXPECT_EQ(all[2].mode, "off");
+  EXPECT_EQ(all[3].total.name, "protocol") << "behind the checks: it has no mode";
+  EXPECT_EQ(all[3].mode, "");
+}
+
+TEST(CheckRows, add_up_to_their_total) {
+  for (const auto& [total, mode, reasons] : check_rows(sample_status())) {
+    CheckCounts sum;
+    for (const auto& reason : reasons) sum += reason.since_start;
+    for (const auto& figure : check_figures())
+      EXPECT_EQ(sum.*figure.of, total.since_start.*figure.of) << total.name << " " << figure.key;
+  }
 }
 
 TEST(ReasonCounts, are_by_stage_and_the_busiest_of_the_last_hour_first) {

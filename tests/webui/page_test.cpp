@@ -163,6 +163,48 @@ TEST(Page, shows_a_refusal_whole) {
     EXPECT_TRUE(holds(page, part)) << part;
 }
 
+TEST(Page, says_beside_a_reply_what_it_rests_on) {
+  auto status = sample_status();
+  EXPECT_TRUE(holds(status_page(status), "data-label=\"why\">recipient: it is in no directory<"));
+  status.refusals[0].evidence.clear();
+  EXPECT_FALSE(holds(status_page(status), "data-label=\"why\""));
+}
+
+TEST(Page, shows_each_check_with_its_mode_reasons_and_both_counts) {
+  const auto page = status_page(sample_status());
+  std::size_t at = page.find("id=\"checks\"");
+  for (const auto* part :
+       {"<b>helo</b>", ">enforce<", ">helo.syntax<", "refused\">540<", "exempt\">542<", "<b>spf</b>",
+        ">observe<", ">spf.fail<", "would refuse\">544<", "of these delivered\">545<", ">spf.softfail<",
+        "noted\">546<", ">spf.temperror<", "unknown\">548<", "<b>headers</b>", ">off<", "<b>protocol</b>",
+        ">limit.errors<"}) {
+    at = page.find(part, at);
+    ASSERT_NE(at, std::string::npos) << part;
+  }
+}
+
+TEST(Page, lists_what_observe_mode_let_through) {
+  auto status = sample_status();
+  auto page = status_page(status);
+  for (const auto* part : {"2026-11-20 22:27:00", ">0BS3RVED00<", ">spf.fail<", ">198.51.100.9:2525<",
+                           ">mail.observed.test<", ">c@observed.test<", ">d@example.test and 2 more<",
+                           ">delivered<", "spf: reject<", ">-all of observed.test<"})
+    EXPECT_TRUE(holds(page, part)) << part;
+  status.observed[0].delivered = false;
+  status.observed[0].sender.clear();
+  page = status_page(status);
+  EXPECT_TRUE(holds(page, ">not delivered<"));
+  EXPECT_TRUE(holds(page, "&lt;&gt;"));
+}
+
+TEST(Page, shows_resolvers_cache_and_witnesses) {
+  const auto page = status_page(sample_status());
+  for (const auto* part :
+       {">192.0.2.53:53<", ">6.2 ms<", ">says SERVFAIL<", ">down<", ">timed out<", "(93 %)", ">the resolver<",
+        ">trusted<", ">2 h ago<", ">not trusted<", ">it lists 127.0.0.1<", ">not examined yet<"})
+    EXPECT_TRUE(holds(page, part)) << part;
+}
+
 TEST(Page, lists_all_refusals_in_the_order_given) {
   auto status = sample_status();
   status.refusals.assign(200, tests::sample_refusal());
@@ -214,7 +256,9 @@ TEST(Page, says_in_words_that_a_table_is_empty) {
   auto page = status_page(empty);
   for (const auto* part :
        {"No client has connected since the start.", "The last 200 that are will be listed here",
-        "No backend is configured.", "No certificate is in use.", "No directory is configured."})
+        "No backend is configured.", "There is no check.", "No resolver is in use.",
+        "No check in observe mode would have refused anything", "No check takes anybody's word.",
+        "No certificate is in use.", "No directory is configured."})
     EXPECT_TRUE(holds(page, part)) << part;
   empty.since_start.sessions = 1;
   page = status_page(empty);
@@ -231,7 +275,7 @@ TEST(Page, links_to_places_that_are_there_even_if_they_are_empty) {
       const auto name = page.substr(at + 7, page.find('"', at + 7) - at - 7);
       EXPECT_TRUE(holds(page, "id=\"" + name + "\"")) << name;
     }
-    EXPECT_EQ(links, 5U);
+    EXPECT_EQ(links, 8U);
   }
 }
 
@@ -240,7 +284,13 @@ Status hostile_status(const std::string& bytes) {
   auto status = sample_status();
   status.warnings = {bytes};
   status.reload_error = status.hostname = status.version = bytes;
-  status.refusals = {{sample_time, bytes, bytes, bytes, bytes, bytes, bytes, "token", smtp::Stage::helo}};
+  status.refusals = {
+      {sample_time, bytes, bytes, bytes, bytes, bytes, bytes, "token", smtp::Stage::helo, bytes}};
+  auto& observed = status.observed[0];
+  observed.id = observed.client = observed.helo = observed.sender = observed.recipient = observed.evidence =
+      bytes;
+  status.dns.resolvers = {{bytes, true, 1, 1, 1, 1, 1, 1, bytes}};
+  status.dns.witnesses = {{bytes, false, sample_time, bytes}};
   status.backends = {{bytes, bytes, true, true, 0, 0, 0, 0, 0, 0, 0, bytes}};
   status.certificates = {{bytes, bytes, sample_time}};
   status.directories = {{bytes, 1}};
@@ -314,8 +364,8 @@ TEST(Page, names_its_columns_and_tables) {
     for (auto at = page.find(part); at != std::string::npos; at = page.find(part, at + 1)) ++n;
     return n;
   };
-  EXPECT_EQ(count("<table"), 7U);
-  EXPECT_EQ(count("<caption>"), 7U);
+  EXPECT_EQ(count("<table"), 11U);
+  EXPECT_EQ(count("<caption>"), 11U);
   for (const auto& tag : tags_of(page)) {
     const bool heads = tag.starts_with("<th ") || tag == "<th>";
     EXPECT_TRUE(!heads || holds(tag, "scope=\"")) << tag;

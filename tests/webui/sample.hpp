@@ -27,6 +27,18 @@ inline telemetry::Totals sample_totals(std::uint64_t base) {
   totals.outcome_unknown = base + 27;
   totals.reasons[{smtp::Stage::rcpt, true, "recipient.unknown"}] = base + 30;
   totals.reasons[{smtp::Stage::rcpt, false, "relay.backend_down"}] = base + 31;
+  using telemetry::Verdict;
+  using telemetry::Weight;
+  const auto found = [&](std::string_view check, std::string_view reason, Verdict verdict, Weight weight,
+                         std::uint64_t n) {
+    totals.findings[{check, reason, verdict, weight}] = {base + n, base + n + 1};
+  };
+  found("helo", "helo.syntax", Verdict::reject, Weight::enforced, 40);
+  found("helo", "helo.syntax", Verdict::reject, Weight::exempt, 42);
+  found("spf", "spf.fail", Verdict::reject, Weight::observed, 44);
+  found("spf", "spf.softfail", Verdict::score, Weight::observed, 46);
+  found("spf", "spf.temperror", Verdict::unknown, Weight::observed, 48);
+  found("protocol", "limit.errors", Verdict::drop, Weight::enforced, 50);
   return totals;
 }
 
@@ -39,7 +51,27 @@ inline telemetry::RecentRefusal sample_refusal() {
           "b@example.test",
           "550 5.1.1 no such user [7KQ2M9XYZ0]",
           "recipient.unknown",
-          smtp::Stage::rcpt};
+          smtp::Stage::rcpt,
+          "recipient: it is in no directory"};
+}
+
+inline telemetry::ObservedRefusal sample_observed() {
+  telemetry::ObservedRefusal refusal{};
+  refusal.time = sample_time - std::chrono::minutes(3);
+  refusal.id = "0BS3RVED00";
+  refusal.client = "198.51.100.9:2525";
+  refusal.helo = "mail.observed.test";
+  refusal.sender = "c@observed.test";
+  refusal.any_sender = true;
+  refusal.recipient = "d@example.test";
+  refusal.others = 2;
+  refusal.check = "spf";
+  refusal.reason = "spf.fail";
+  refusal.stage = smtp::Stage::mail;
+  refusal.verdict = telemetry::Verdict::reject;
+  refusal.evidence = "-all of observed.test";
+  refusal.delivered = true;
+  return refusal;
 }
 
 inline webui::Status sample_status() {
@@ -52,6 +84,16 @@ inline webui::Status sample_status() {
   status.since_start = sample_totals(2000100);
   status.last_hour = sample_totals(500);
   status.refusals.push_back(sample_refusal());
+  status.observed.push_back(sample_observed());
+  status.checks = {{"helo", "enforce"}, {"spf", "observe"}, {"headers", "off"}};
+  status.dns.resolvers.push_back({"192.0.2.53:53", true, 61, 62, 63, 64, 65, 6.25, "says SERVFAIL"});
+  status.dns.resolvers.push_back({"192.0.2.54:53", false, 71, 0, 73, 0, 0, 0, "timed out"});
+  status.dns.witnesses.push_back({"the resolver", true, sample_time - std::chrono::hours(2), ""});
+  status.dns.witnesses.push_back(
+      {"list.example.test", false, sample_time - std::chrono::minutes(9), "it lists 127.0.0.1"});
+  status.dns.witnesses.push_back({"new.example.test", true, std::nullopt, ""});
+  status.dns.cache_hits = 930;
+  status.dns.cache_misses = 70;
   status.backends.push_back({"inside", "192.0.2.7:25", true, true, 3, 20, 41, 42, 43, 44, 45, "was slow"});
   status.backends.push_back(
       {"inside", "192.0.2.8:25", false, true, 0, 20, 0, 0, 0, 9, 0, "connection refused"});
