@@ -29,15 +29,14 @@ const dns::Answer* Evidence::see(AskedDns& asked) {
 }
 
 const dns::Answer* Evidence::lookup(const dns::Question& question) {
-  for (const auto& asked : dns_) {
-    if (asked->question == question) return see(*asked);
+  for (auto& asked : dns_) {
+    if (asked.question == question) return see(asked);
   }
   if (!spare_) spare_ = std::make_shared<Answer<DnsAnswer>>(bell_);
-  auto& asked = *dns_.emplace_back(std::make_unique<AskedDns>(AskedDns{question, {}, {}}));
-  asked.answer = source_.dns(question, spare_);
+  AskedDns asked{question, source_.dns(question, spare_), {}};
   if (!asked.answer) asked.later = std::move(spare_);
   if (!asked.answer && given_up_) asked.answer = no_time_left();
-  return see(asked);
+  return see(dns_.emplace_back(std::move(asked)));
 }
 
 const RecipientAnswer* Evidence::recipient(const mail::Mailbox& mailbox) {
@@ -104,13 +103,14 @@ void Evidence::end_transaction() {
   past_of_.clear();
   // An examination holds for a minute, a session may last longer.
   testimonies_.clear();
+  // Else a session of many transactions would look through the answers of all of them, each time.
+  std::erase_if(dns_, [](const AskedDns& asked) { return !asked.open(); });
   forget_spf();
 }
 
 bool Evidence::pending() const {
   const auto open = [](const auto& asked) { return asked.answer->get() == nullptr; };
-  return std::any_of(dns_.begin(), dns_.end(),
-                     [](const auto& asked) { return !asked->answer && asked->later->get() == nullptr; }) ||
+  return std::any_of(dns_.begin(), dns_.end(), [](const AskedDns& asked) { return asked.open(); }) ||
          std::any_of(recipients_.begin(), recipients_.end(), open) ||
          std::any_of(testimonies_.begin(), testimonies_.end(), open);
 }
@@ -124,8 +124,8 @@ bool Evidence::give_up() {
   if (!pending()) return false;
   given_up_ = true;
   bell_->on_ring(nullptr);
-  for (const auto& asked : dns_) {
-    if (see(*asked) == nullptr) asked->answer = no_time_left();
+  for (auto& asked : dns_) {
+    if (see(asked) == nullptr) asked.answer = no_time_left();
   }
   for (const auto& asked : testimonies_) asked.answer->set({false, no_time_left()->why});
   return true;

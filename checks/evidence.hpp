@@ -104,7 +104,7 @@ class EvidenceSource {
 };
 
 /// One session's questions and answers. The pointers it gives are valid, and what they point at the same,
-/// until the transaction (recipients, SPF) or the session (all else) ends.
+/// until the transaction ends; that to the client's name until the session does.
 class Evidence final : public dns::Lookup {
  public:
   explicit Evidence(EvidenceSource& source) : source_(source) {}
@@ -138,7 +138,7 @@ class Evidence final : public dns::Lookup {
   void begin_recipient() { past_of_.clear(); }
   /// Another HELO or transaction: what rests on their names is worked out anew.
   void forget_spf();
-  /// Forgets the answers about recipients and the sender: the transaction is over.
+  /// Forgets the answers, but for the client's name: the transaction is over. What is open stays so.
   void end_transaction();
 
   /// Are there unanswered questions?
@@ -164,6 +164,7 @@ class Evidence final : public dns::Lookup {
     dns::Question question;
     DnsAnswer answer;                          ///< null: `later` will have it
     std::shared_ptr<Answer<DnsAnswer>> later;  ///< null: it came from the cache
+    bool open() const { return !answer && later->get() == nullptr; }
   };
   struct AskedSpf {
     mail::SpfIdentity identity;
@@ -173,7 +174,7 @@ class Evidence final : public dns::Lookup {
 
   EvidenceSource& source_;
   std::shared_ptr<Bell> bell_ = std::make_shared<Bell>();
-  std::vector<std::unique_ptr<AskedDns>> dns_;
+  std::vector<AskedDns> dns_;
   std::shared_ptr<Answer<DnsAnswer>> spare_;  ///< unused yet
   std::vector<Asked<RecipientAnswer>> recipients_;
   std::vector<Asked<Testimony>> testimonies_;

@@ -19,6 +19,11 @@ constexpr auto index_of(Stage stage) {
   return static_cast<std::size_t>(stage);
 }
 
+/// Can a decision be another for it? What is only recorded need not be judged.
+constexpr bool weighs(Verdict verdict) {
+  return verdict != Verdict::none && verdict != Verdict::annotate;
+}
+
 std::string sender_key(const smtp::MailFacts& facts) {
   return facts.null_sender ? "<>" : facts.sender.key();
 }
@@ -331,6 +336,7 @@ Pipeline::Consultation Pipeline::judge(std::span<const Verdicts::Record> extra, 
   std::vector<Judged> all;
   const auto add = [&](std::span<const Verdicts::Record> records) {
     for (const auto& record : records) {
+      if (!weighs(record.judged.finding.verdict)) continue;
       auto& judged = all.emplace_back(record.judged);
       judged.exempt = (exemption.checks & record.bit) != 0 || (verdicts.sender_exempt_ & record.bit) != 0;
     }
@@ -375,9 +381,7 @@ CheckSet Pipeline::relevant(const Verdicts& verdicts) const {
   CheckSet bits = 0;
   for (const auto* records : {&verdicts.session_, &verdicts.transaction_}) {
     for (const auto& record : *records) {
-      const auto verdict = record.judged.finding.verdict;
-      if (record.judged.mode == Mode::enforce && verdict != Verdict::none && verdict != Verdict::annotate)
-        bits |= record.bit;
+      if (record.judged.mode == Mode::enforce && weighs(record.judged.finding.verdict)) bits |= record.bit;
     }
   }
   for (const auto& entry : entries_) {

@@ -79,12 +79,13 @@ Scope IpAddress::scope() const {
 }
 
 std::string IpAddress::to_string() const {
-  std::array<char, INET6_ADDRSTRLEN> text{};
-  if (is_v4()) {
-    ::inet_ntop(AF_INET, bytes_.data() + 12, text.data(), text.size());
-  } else {
-    ::inet_ntop(AF_INET6, bytes_.data(), text.data(), text.size());
+  if (is_v4()) {  // each session writes some, and inet_ntop() of glibc does it by sprintf()
+    std::string text;
+    for (const auto byte : v4_bytes()) text.append(text.empty() ? "" : ".").append(std::to_string(byte));
+    return text;
   }
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  ::inet_ntop(AF_INET6, bytes_.data(), text.data(), text.size());
   return text.data();
 }
 

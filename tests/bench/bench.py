@@ -3,7 +3,8 @@
 
   scripts/bench [WORKLOAD ...] [--rounds N] [--markdown]
 
-Without a name all workloads with a goal run; `growth` (sessions, then sizes) only if it is named.
+Without a name all workloads with a goal run; `growth` (sessions, then sizes) only if it is named. `checks` compares the
+gateway with itself: what its checks add to the processor time of a message.
 Peers take turns round by round, so that noise of the machine meets both; figures are medians. Processor time is that
 of the peer's own threads. With --peers-py the workloads are measured by the project's other harness (peers.py; named by
 GATEPOST_PEERS, or ../shared/bench/peers.py), which knows Postfix and others too. Loopback only.
@@ -22,9 +23,8 @@ import sys
 import tempfile
 import time
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-BINARY = pathlib.Path(os.environ.get("GATEPOST", ROOT / "build/release/gatepost")).resolve()
-PATIENCE = 600
+from checks import measure_checks
+from servers import BINARY, PATIENCE, ROOT, gatepost, haproxy, sink, table
 
 # name: (what it is, smtp-source's flags, messages, goal, floor, flags for peers.py)
 WORKLOADS = {
@@ -35,104 +35,6 @@ WORKLOADS = {
 }
 SINGLE_SESSIONS = [10, 100, 500, 1000, 2000, 5000]
 SIZES = [1 << 10, 4 << 10, 64 << 10, 1 << 20, 10 << 20, 50 << 20]
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
-def wait_for_banner(port):
-    end = time.monotonic() + 20
-    while time.monotonic() < end:
-        with contextlib.suppress(OSError):
-            with socket.create_connection(("127.0.0.1", port), 2) as s:
-                if s.recv(64).startswith(b"220"):
-                    s.sendall(b"QUIT\r\n")
-                    return
-        time.sleep(0.05)
-    raise SystemExit(f"nobody greets at port {port}")
-
-
-class Server:
-    """A process with a port."""
-
-    def __init__(self, directory, arguments, port):
-        self.port = port
-        self.log = open(directory / f"{pathlib.Path(arguments[0]).name}-{port}.log", "wb")
-        self.process = subprocess.Popen([str(a) for a in arguments], stdout=self.log, stderr=self.log, cwd=directory)
-        try:
-            wait_for_banner(port)
-        except SystemExit:
-            print(pathlib.Path(self.log.name).read_text(errors="replace")[-2000:], file=sys.stderr)
-            raise
-
-    def processor_ns(self):
-        return sum(int(f.read_text().split()[0]) for f in pathlib.Path(f"/proc/{self.process.pid}/task").glob("*/schedstat"))
-
-    def pss_kib(self):
-        lines = pathlib.Path(f"/proc/{self.process.pid}/smaps_rollup").read_text().splitlines()
-        return next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
-
-    def stop(self):
-        self.process.terminate()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self.process.wait(10)
-        self.process.kill()
-        self.process.wait()
-
-
-def sink(directory):
-    port = free_port()
-    user = ["-u", "nobody"] if os.geteuid() == 0 else []
-    return Server(directory, [shutil.which("smtp-sink", path="/usr/sbin:/usr/bin"), *user, "-m", "6000", f"127.0.0.1:{port}", "6000"], port)
-
-
-def haproxy(directory, behind):
-    port = free_port()
-    (directory / "haproxy.cfg").write_text(f"""global
-  maxconn 9000
-  nbthread 2
-defaults
-  mode tcp
-  timeout connect 10s
-  timeout client 600s
-  timeout server 600s
-listen smtp
-  bind 127.0.0.1:{port}
-  server inside 127.0.0.1:{behind}
-""")
-    return Server(directory, [shutil.which("haproxy", path="/usr/sbin:/usr/bin"), "-db", "-f", directory / "haproxy.cfg"], port)
-
-
-def gatepost(directory, behind):
-    port, web = free_port(), free_port()
-    state = directory / "state"
-    state.mkdir(exist_ok=True)
-    if os.geteuid() == 0:
-        shutil.chown(state, "nobody")
-    (directory / "recipients").write_text("user@example.test\n")
-    (directory / "gatepost.toml").write_text(f"""hostname  = "mx.example.test"
-state_dir = "{state}"
-user      = "nobody"
-[smtp]
-listen           = ["127.0.0.1:{port}"]
-max_message_size = "64 MiB"
-[[domains]]
-names      = ["example.test"]
-recipients = ["file:staff"]
-route      = "inside"
-[directories.staff]
-type = "file"
-path = "{directory}/recipients"
-[routes.inside]
-servers = ["127.0.0.1:{behind}"]
-tls     = "none"
-[web]
-listen = ["127.0.0.1:{web}"]
-""")
-    return Server(directory, [BINARY, "run", "--config", directory / "gatepost.toml"], port)
 
 
 def send(server, flags, messages, to="user@example.test"):
@@ -175,17 +77,6 @@ def idle_kib(server, count, tls):
         for s in sockets:
             s.close()
     return used
-
-
-def table(head, rows, markdown):
-    rows = [head] + [[str(c) for c in row] for row in rows]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
-    for n, row in enumerate(rows):
-        cells = [row[0].ljust(widths[0])] + [c.rjust(w) for c, w in zip(row[1:], widths[1:])]
-        print("| " + " | ".join(cells) + " |" if markdown else "  ".join(cells), flush=True)
-        if n == 0 and markdown:
-            print("|" + "|".join("-" * (w + 2) for w in widths) + "|")
-    print()
 
 
 def compare(directory, names, rounds, markdown):
@@ -272,23 +163,28 @@ def other_harness(names, rounds):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("workloads", nargs="*", metavar="WORKLOAD", help=", ".join([*WORKLOADS, "idle", "growth"]))
+    parser.add_argument("workloads", nargs="*", metavar="WORKLOAD", help=", ".join([*WORKLOADS, "idle", "checks", "growth"]))
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--idle-sessions", type=int, default=2000)
     parser.add_argument("--markdown", action="store_true")
     parser.add_argument("--peers-py", action="store_true")
     a = parser.parse_args()
-    unknown = set(a.workloads) - {*WORKLOADS, "idle", "growth"}
+    unknown = set(a.workloads) - {*WORKLOADS, "idle", "checks", "growth"}
     if unknown:
         parser.error(f"there is no workload {', '.join(sorted(unknown))}")
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
-    names = a.workloads or [*WORKLOADS, "idle"]
+    names = a.workloads or [*WORKLOADS, "idle", "checks"]
     if a.peers_py:
         return other_harness([n for n in names if n in WORKLOADS], a.rounds)
-    for tool in ("smtp-source", "smtp-sink", "haproxy"):
+    tools = {"smtp-sink"}
+    if set(names) - {"checks"}:
+        tools |= {"smtp-source", "haproxy"}
+    if "checks" in names:
+        tools |= {"knotd", "knotc", "c++"}
+    for tool in sorted(tools):
         if not shutil.which(tool, path=os.environ["PATH"] + ":/usr/sbin"):
-            raise SystemExit(f"{tool} is missing (packages postfix, haproxy)")
+            raise SystemExit(f"{tool} is missing (packages postfix, haproxy, knot, g++)")
     with tempfile.TemporaryDirectory(prefix="gatepost-bench-") as made:
         directory = pathlib.Path(made)
         directory.chmod(0o755)
@@ -297,6 +193,8 @@ def main():
             compare(directory, compared, a.rounds, a.markdown)
         if "idle" in names:
             idle(directory, a.idle_sessions, a.rounds, a.markdown)
+        if "checks" in names:
+            measure_checks(directory, a.rounds, a.markdown)
         if "growth" in names:
             growth(directory, a.markdown)
 
