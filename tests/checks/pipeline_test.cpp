@@ -306,7 +306,7 @@ TEST_F(PipelineTest, asks_nothing_about_a_client_that_hides_behind_a_proxy) {
     EXPECT_EQ(rcpt("user@example.org"), "accept") << address;
     const auto findings = verdicts.session_findings();
     ASSERT_EQ(findings.size(), 1U) << address;
-    EXPECT_EQ(findings[0].reason, hidden_client);
+    EXPECT_EQ(findings[0].reason, telemetry::hidden_client);
   }
   EXPECT_TRUE(source.zone.unexpected().empty());
 }
