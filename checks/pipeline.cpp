@@ -133,7 +133,7 @@ Pipeline::Pipeline(const ChecksOptions& checks, PolicyOptions policy, CheckFiles
     entries_.push_back({type.name, options->make(files), options->mode, options->on_error,
                         options->absolute(), options, CheckSet{1} << entries_.size()});
   }
-  files_ = files.read;
+  for (const auto& file : files.read) files_.emplace(file, base::stamp_of(file));
 }
 
 std::vector<WitnessPtr> Pipeline::witnesses() const {

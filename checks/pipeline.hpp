@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "checks/decide.hpp"
+#include "core/base/file.hpp"
 
 namespace gatepost::checks {
 
@@ -109,8 +110,8 @@ class Pipeline {
   const std::vector<CheckMode>& modes() const { return modes_; }
   /// Whose word the checks take, each once.
   std::vector<WitnessPtr> witnesses() const;
-  /// Files to be watched.
-  const std::vector<std::string>& files() const { return files_; }
+  /// Files to be watched, as they were when the checks read them.
+  const base::FileStamps& files() const { return files_; }
 
  private:
   struct Entry {
@@ -145,7 +146,7 @@ class Pipeline {
   std::vector<Entry> entries_;
   std::vector<CheckMode> modes_;
   PolicyOptions policy_;
-  std::vector<std::string> files_;
+  base::FileStamps files_;
 };
 
 }  // namespace gatepost::checks

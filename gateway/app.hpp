@@ -98,9 +98,8 @@ class App final : private webui::Queries {
   struct Admin;
   std::unique_ptr<Admin> admin_things_;
   std::map<std::string, bool> was_well_;
-  using FileStamps = std::map<std::string, base::FileStamp>;
-  FileStamps seen_files_;  ///< of the checks, a second ago
-  FileStamps read_files_;  ///< when they were read
+  base::FileStamps seen_files_;  ///< of the checks, a second ago
+  base::FileStamps read_files_;  ///< when they were read
   std::shared_ptr<const Snapshot> files_of_;
   std::string checks_error_;  ///< of the last time they were read
   std::string saved_capabilities_;

@@ -79,24 +79,27 @@ std::string App::resolvers_in_words() const {
 /// Files of checks are read again when they have changed and then stayed the same for a second. A bad one
 /// changes nothing.
 void App::watch_files() {
-  std::map<std::string, base::FileStamp> now;
-  for (const auto& file : snapshot_->pipeline->files()) now[file] = base::stamp_of(file);
+  if (std::exchange(files_of_, snapshot_) != snapshot_) {
+    read_files_ = snapshot_->pipeline->files();
+    checks_error_.clear();
+  }
+  base::FileStamps now;
+  for (const auto& [file, stamp] : read_files_) now[file] = base::stamp_of(file);
   const bool quiet = now == std::exchange(seen_files_, now);
   if (!quiet || now == read_files_) return;
-  const bool first = read_files_.empty() || snapshot_ != files_of_;
   read_files_ = std::move(now);
-  files_of_ = snapshot_;
-  if (!first) read_checks_again();
+  read_checks_again();
 }
 
 void App::read_checks_again() {
   std::vector<ConfigProblem> mistakes;
   auto made = snapshot_->with_checks_again(mistakes);
   for (const auto& mistake : mistakes) notice(Level::error, "reload", mistake.to_string());
-  checks_error_ = mistakes.empty() ? std::string() : mistakes.front().to_string();
-  if (!made) return notice(Level::error, "reload", "the files of the checks have errors; the old ones stay");
+  if (!made) {
+    checks_error_ = mistakes.front().to_string();
+    return notice(Level::error, "reload", "the files of the checks have errors; the old ones stay");
+  }
   apply(std::move(made));
-  files_of_ = snapshot_;
   notice(Level::info, "reload", "the files of the checks were read again");
 }
 

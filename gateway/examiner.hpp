@@ -36,6 +36,7 @@ class Examiner {
  private:
   struct Examination {
     checks::WitnessPtr witness;
+    base::Instant began;
     std::vector<std::shared_ptr<const dns::Answer>> answers;
     std::size_t open = 0;
     std::vector<std::function<void(const checks::Testimony&)>> waiting;

@@ -6,10 +6,13 @@ std::string learned_key(const smtp::MailFacts& facts) {
   return facts.null_sender ? std::string() : facts.sender.key();
 }
 
+/// A resolver that answers each question with a failure is up, and refusals that would have it examined never
+/// come about: so that somebody hears of it, a failure has it examined.
 checks::DnsAnswer LiveEvidence::dns(const dns::Question& question,
                                     const std::shared_ptr<checks::Answer<checks::DnsAnswer>>& answer) {
-  return context_.resolver.resolve(question, [answer, &examiner = context_.examiner](const auto& said) {
-    examiner.note(*said);
+  return context_.resolver.resolve(question, [answer, &context = context_](const auto& said) {
+    context.examiner.note(*said);
+    if (said->failed()) context.examiner.examine(context.resolver_witness, [](const auto&) {});
     answer->set(said);
   });
 }

@@ -28,6 +28,10 @@ class WitnessState {
   bool examined_within(base::Instant now, base::Millis span) const {
     return within(passed_at_, now, span) || within(failed_at_, now, span);
   }
+  bool failed_since(base::Instant when) const {
+    const auto ticks = failed_at_.load(std::memory_order_relaxed);
+    return ticks != 0 && base::Instant(base::Instant::duration(ticks)) >= when;
+  }
   std::string why() const;
   /// When it came to be trusted or not, as it is now; nothing before the first examination.
   std::optional<base::Instant> since() const;

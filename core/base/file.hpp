@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 
@@ -20,6 +21,7 @@ struct FileStamp {
   bool operator==(const FileStamp&) const = default;
 };
 FileStamp stamp_of(const std::string& file);
+using FileStamps = std::map<std::string, FileStamp>;
 
 /// Replaces `file` by `content` at once, or leaves it as it was.
 Result<void> replace_file(const std::string& file, std::string_view content);

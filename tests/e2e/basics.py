@@ -49,7 +49,7 @@ def program(name):
 needs_root = unittest.skipUnless(IS_ROOT, "only root can do this")
 
 
-def wait_until(condition, what, seconds=PATIENCE):
+def wait_until(condition, what, seconds=PATIENCE, pause=0.01):
     """Polls; the result of `condition` is returned as soon as it is true."""
     end = time.monotonic() + seconds
     while True:
@@ -58,7 +58,7 @@ def wait_until(condition, what, seconds=PATIENCE):
             return result
         if time.monotonic() > end:
             raise AssertionError(f"waited {seconds} s in vain until {what}")
-        time.sleep(0.01)
+        time.sleep(pause)
 
 
 # ---- Configuration

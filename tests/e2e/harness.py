@@ -18,8 +18,15 @@ import unittest
 
 from basics import (DOMAIN, HELP, IS_ROOT, KNOWN, PATIENCE, RUN_AS, Port, binary, listens, merged, needs, needs_root, program, suites, toml,  # noqa: F401
                     wait_until)
+from dns_server import LyingDns
 from scripted_backend import CLOSE, RESET, STALL, Backend, Gate, once  # noqa: F401
 from smtp_client import INCIDENT, Client, Closed, Reply, Stored, any_certificate, message, stuffed  # noqa: F401
+
+# For gateways whose test is not about DNS: nothing but their clients.
+CLIENTS_ZONE = """
+client.test MX 10 client.test
+client.test A 192.0.2.1
+"""
 
 SANITIZER = re.compile(r"ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtime error:|Sanitizer:DEADLYSIGNAL|LeakSanitizer: detected")
 
@@ -229,6 +236,7 @@ class Site:
         self.stack = []
         self.count = 0
         self.faults = []
+        self.resolver = LyingDns(self, CLIENTS_ZONE)  # for gateways that are given no other: none asks the real Internet
 
     def file(self, name):
         return self.path / name
@@ -273,6 +281,7 @@ class Site:
         base = {"domains": [{"names": [DOMAIN], "recipients": ["file:staff"], "route": "inside"}],
                 "directories": {"staff": {"type": "file", "path": self.recipients(recipients, f"{name}.recipients")}},
                 "routes": {"inside": {"servers": servers, "tls": "none", "connect_timeout": "2 s"}},
+                "dns": {"servers": [self.resolver.address]},
                 "relay": {"before_dot": "3 s", "after_dot": "3 s"}}
         return self.keep(Gateway(self, name, merged(base, config or {}), **options))
 
