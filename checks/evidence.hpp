@@ -145,6 +145,9 @@ class Evidence final : public dns::Lookup {
   bool pending() const;
   /// Calls once, at the next answer; at once if nothing is pending.
   void when_answered(std::function<void()> call);
+  /// Nobody is called until when_answered() is said again: whoever runs checks hears of answers at once
+  /// anyway, and must not be called while they run.
+  void hush() { bell_->on_ring(nullptr); }
   /// The session's time for DNS is over: what is open counts as a temporary failure, and so does what is
   /// asked from now on and not in the cache. False if nothing was open.
   bool give_up();

@@ -17,6 +17,11 @@ bool is_clean(std::string_view line) {
   return std::none_of(line.begin(), line.end(), [](char c) { return c == '\r' || c == '\n' || c == '\0'; });
 }
 
+/// The codes there are where a client expects 220 (RFC 5321 3.1, 3.8).
+Reply in_place_of_banner(const Reply& reply) {
+  return Reply(reply.permanent() ? 554 : 421, reply.enhanced(), reply.token(), reply.text());
+}
+
 }  // namespace
 
 ServerSession::ServerSession(const Settings& settings, ServerHost& host, ConnectFacts facts)
@@ -39,7 +44,7 @@ Step ServerSession::consulted(Decision decision) {
   }
   switch (state_) {
     case State::connected:
-      if (decision.act == Decision::Act::refuse) return close(*decision.reply);
+      if (decision.act == Decision::Act::refuse) return close(in_place_of_banner(*decision.reply));
       say(reply(Say::banner, {settings_.hostname}));
       state_ = State::greeted;
       return go_on();

@@ -295,6 +295,18 @@ TEST_F(PipelineTest, is_rung_for_each_answer_and_not_for_the_last_only) {
   EXPECT_EQ(source.later.size(), 3U);
 }
 
+TEST_F(PipelineTest, is_not_rung_while_checks_run) {
+  configure(sender_domain);
+  source.late_dns = true;
+  source.zone.add("remote.example * (no name)");
+  pipeline->mail(mail, evidence, verdicts);
+  bool rung = false;
+  evidence.when_answered([&rung] { rung = true; });
+  evidence.hush();
+  EXPECT_EQ(rcpt("user@example.org"), "pending");  // the recipient was answered at once
+  EXPECT_FALSE(rung);
+}
+
 // ---- Hidden clients
 
 TEST_F(PipelineTest, asks_nothing_about_a_client_that_hides_behind_a_proxy) {

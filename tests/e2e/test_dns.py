@@ -193,7 +193,7 @@ class Policy(SharedSiteTest):
         gateway = self.gateway({"delay_reject": False})
         client = gateway.client()
         client.send(v1(NAMELESS))
-        self.assertEqual(self.assert_class(client.reply(), 5).enhanced, "5.7.25")
+        self.assert_reply(client.reply(), 554, "5.7.25")
 
     def test_without_delay_helo_and_sender_are_refused_at_once(self):
         gateway = self.gateway({"delay_reject": False})

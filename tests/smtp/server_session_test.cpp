@@ -43,12 +43,15 @@ struct SessionTest : testing::Test {
   Step step{Action::read};
   std::string rest;
 
-  void start() {
+  void restart() {
     tests::FakeRandom random;
     ConnectFacts facts;
     facts.id = base::SessionId::make(random);
     session = std::make_unique<ServerSession>(settings, host, std::move(facts));
     step = session->start();
+  }
+  void start() {
+    restart();
     accept();
     said();
   }
@@ -168,6 +171,18 @@ TEST_F(SessionTest, signs_refusals_and_goes_on) {
   EXPECT_EQ(say("WHAT"), "500 5.5.1 command not recognised [1000000000] https://help.example\r\n");
   EXPECT_EQ(step.action, Action::read);
   EXPECT_EQ(host.refusals, std::vector<std::string>{"helo protocol.unknown_command WHAT"});
+}
+
+TEST_F(SessionTest, refuses_in_place_of_the_banner_with_the_codes_that_there_are) {
+  const std::pair<Reply, const char*> refusals[] = {
+      {Reply(550, {5, 7, 25}, "test.no", "no"), "554 5.7.25 no [1000000000] https://help.example\r\n"},
+      {Reply(451, {4, 7, 1}, "test.later", "later"), "421 4.7.1 later [1000000000]\r\n"}};
+  for (const auto& [refusal, text] : refusals) {
+    restart();
+    step = session->consulted(Decision::refuse(refusal));
+    EXPECT_EQ(said(), text);
+    EXPECT_EQ(step.action, Action::close);
+  }
 }
 
 TEST_F(SessionTest, speaks_delayed_policy_at_rcpt_and_ends_the_transaction_at_mail) {
