@@ -24,7 +24,9 @@ const dns::Answer* Evidence::see(AskedDns& asked) {
   if (!asked.answer && asked.later) {
     if (const auto* arrived = asked.later->get()) asked.answer = *arrived;
   }
-  if (asked.answer && rests_ != Rests::live) rests_ = asked.later ? Rests::live : Rests::cache;
+  // That nobody could be asked is no answer from the cache.
+  if (asked.answer && rests_ != Rests::live)
+    rests_ = asked.later || asked.answer->failed() ? Rests::live : Rests::cache;
   return asked.answer.get();
 }
 
