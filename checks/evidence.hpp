@@ -25,11 +25,21 @@ class Bell {
  public:
   void on_ring(std::function<void()> call) { call_ = std::move(call); }
   void ring() {
+    if (muffled_) return;
     if (auto call = std::exchange(call_, nullptr)) call();
+  }
+  /// Asks somebody who may answer at once. Then nobody is called, since who asks sees the answer: a listener
+  /// would run checks within a check.
+  template <class Ask>
+  void while_muffled(Ask ask) {
+    muffled_ = true;
+    ask();
+    muffled_ = false;
   }
 
  private:
   std::function<void()> call_;
+  bool muffled_ = false;
 };
 
 /// An answer that may come later. It outlives whoever asked: sessions end when they like.

@@ -245,6 +245,25 @@ TEST_F(PipelineTest, has_witnesses_examined_before_a_finding_counts) {
   EXPECT_EQ(rcpt("user@example.org"), "sender_domain.unknown");
 }
 
+TEST_F(PipelineTest, runs_no_check_within_a_check_when_an_examination_is_over_at_once) {
+  configure("[checks.reverse_dns]\nmode = \"enforce\"\n[checks.sender_domain]\nmode = \"enforce\"\n");
+  source.zone = tests::FakeZone("remote.example MX (no name)\n9.113.0.203.in-addr.arpa PTR (no name)");
+  source.late_dns = true;
+  pipeline->connect(connect, evidence, verdicts);
+  ASSERT_TRUE(evidence.pending());
+  int rung = 0;
+  evidence.when_answered([&] {
+    ++rung;
+    pipeline->mail(mail, evidence, verdicts);
+  });
+  source.late_dns = false;  // from the cache
+  pipeline->mail(mail, evidence, verdicts);
+  EXPECT_EQ(rung, 0);
+  EXPECT_EQ(verdicts.transaction_findings().size(), 1U);
+  source.dns_answers();
+  EXPECT_EQ(rung, 1);
+}
+
 TEST_F(PipelineTest, takes_no_word_of_a_witness_that_is_not_to_be_trusted) {
   for (const auto* defer : {"", "on_error = \"defer\"\n"}) {
     configure(sender_domain + defer);
