@@ -128,10 +128,13 @@ Pipeline::Pipeline(const ChecksOptions& checks, PolicyOptions policy, CheckFiles
     : policy_(std::move(policy)) {
   for (const auto& type : all_checks()) {
     const auto& options = checks.all().at(type.name);
+    // By its place among all checks, whether they are on or off: a session goes on with its sets of checks
+    // when a reload has switched some.
+    const auto bit = CheckSet{1} << modes_.size();
     modes_.push_back({type.name, options->mode});
     if (options->mode == Mode::off) continue;
     entries_.push_back({type.name, options->make(files), options->mode, options->on_error,
-                        options->absolute(), options, CheckSet{1} << entries_.size()});
+                        options->absolute(), options, bit});
   }
   files_ = files.read;
 }

@@ -351,6 +351,15 @@ TEST_F(PipelineTest, makes_no_check_for_exempt_clients) {
   EXPECT_TRUE(source.zone.unexpected().empty());
 }
 
+TEST_F(PipelineTest, asks_the_directory_for_exempt_clients_also_when_a_reload_has_switched_a_check_off) {
+  const std::string exempt = "[policy]\nexempt_clients = [\"203.0.113.0/24\"]\n";
+  configure(exempt + "[checks.headers]\nmode = \"enforce\"\n[checks.helo]\nmode = \"enforce\"\n");
+  pipeline->connect(connect, evidence, verdicts);
+  configure(exempt + "[checks.access]\nmode = \"off\"\n[checks.helo]\nmode = \"enforce\"\n");
+  EXPECT_EQ(rcpt("user@example.org"), "accept");
+  EXPECT_EQ(source.asked, 1);
+}
+
 TEST_F(PipelineTest, makes_a_check_not_for_its_own_exempt_clients) {
   configure(sender_domain + "exempt_clients = [\"203.0.113.9\"]\n");
   EXPECT_EQ(rcpt("user@example.org"), "accept");
