@@ -423,6 +423,18 @@ TEST_F(PipelineTest, lets_a_rule_be_enforced_in_a_check_that_is_observed) {
   EXPECT_EQ(rcpt("user@example.org"), "sender_domain.unknown");
 }
 
+TEST_F(PipelineTest, keeps_as_much_evidence_as_somebody_may_read) {
+  configure("[checks.reverse_dns]\nmode = \"enforce\"\n");
+  std::string zone;
+  for (int i = 0; i < 10; ++i)
+    zone += "9.113.0.203.in-addr.arpa PTR " + std::string(60, 'a') + "." + std::string(60, 'b') + "." +
+            std::string(60, static_cast<char>('c' + i)) + ".example\n";
+  source.zone = tests::FakeZone(zone + "* (no name)");
+  pipeline->connect(connect, evidence, verdicts);
+  ASSERT_EQ(verdicts.session_findings().size(), 1U);
+  EXPECT_LE(verdicts.session_findings()[0].evidence.size(), 1003U);
+}
+
 TEST_F(PipelineTest, keeps_everything_for_who_wants_to_see_it) {
   configure(sender_domain);
   source.zone.add("remote.example MX 10 a.remote.example");
