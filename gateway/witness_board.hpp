@@ -28,6 +28,8 @@ class WitnessState {
   bool examined_within(base::Instant now, base::Millis span) const {
     return within(passed_at_, now, span) || within(failed_at_, now, span);
   }
+  /// So often it failed or gave itself away.
+  unsigned failures() const { return failures_.load(std::memory_order_relaxed); }
   std::string why() const;
   /// When it came to be trusted or not, as it is now; nothing before the first examination.
   std::optional<base::Instant> since() const;
@@ -45,6 +47,7 @@ class WitnessState {
   }
 
   std::atomic<bool> suspended_{false};
+  std::atomic<unsigned> failures_{0};
   Ticks passed_at_{0};
   Ticks failed_at_{0};
   Ticks since_{0};
