@@ -47,7 +47,7 @@ const RecipientAnswer* Evidence::recipient(const mail::Mailbox& mailbox) {
   }
   auto& asked = recipients_.emplace_back(
       Asked<RecipientAnswer>{mailbox.text(), std::make_shared<Answer<RecipientAnswer>>(bell_)});
-  source_.recipient(mailbox, asked.answer);
+  bell_->while_muffled([&] { source_.recipient(mailbox, asked.answer); });
   return asked.answer->get();
 }
 
@@ -83,8 +83,10 @@ const Testimony* Evidence::examine(const WitnessPtr& witness) {
   }
   auto& asked =
       testimonies_.emplace_back(Asked<Testimony>{witness->name, std::make_shared<Answer<Testimony>>(bell_)});
-  source_.examine(witness, asked.answer);
-  if (given_up_) asked.answer->set({false, "the session's time for DNS is over"});
+  bell_->while_muffled([&] {
+    source_.examine(witness, asked.answer);
+    if (given_up_) asked.answer->set({false, no_time_left()->why});
+  });
   return asked.answer->get();
 }
 

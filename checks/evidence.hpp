@@ -25,11 +25,21 @@ class Bell {
  public:
   void on_ring(std::function<void()> call) { call_ = std::move(call); }
   void ring() {
+    if (muffled_) return;
     if (auto call = std::exchange(call_, nullptr)) call();
+  }
+  /// Asks somebody who may answer at once. Then nobody is called, since who asks sees the answer: a listener
+  /// would run checks within a check.
+  template <class Ask>
+  void while_muffled(Ask ask) {
+    muffled_ = true;
+    ask();
+    muffled_ = false;
   }
 
  private:
   std::function<void()> call_;
+  bool muffled_ = false;
 };
 
 /// An answer that may come later. It outlives whoever asked: sessions end when they like.
@@ -145,9 +155,6 @@ class Evidence final : public dns::Lookup {
   bool pending() const;
   /// Calls once, at the next answer; at once if nothing is pending.
   void when_answered(std::function<void()> call);
-  /// Nobody is called until when_answered() is said again: whoever runs checks hears of answers at once
-  /// anyway, and must not be called while they run.
-  void hush() { bell_->on_ring(nullptr); }
   /// The session's time for DNS is over: what is open counts as a temporary failure, and so does what is
   /// asked from now on and not in the cache. False if nothing was open.
   bool give_up();

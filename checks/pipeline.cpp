@@ -15,6 +15,10 @@ namespace {
 /// Of recipients, per transaction; what each was answered is on record anyway.
 constexpr std::size_t findings_kept = 200;
 
+/// Octets of evidence. Names and addresses in it come from others, who may have thousands, and it is copied
+/// for each recipient.
+constexpr std::size_t longest_evidence = 1000;
+
 constexpr auto index_of(Stage stage) {
   return static_cast<std::size_t>(stage);
 }
@@ -128,10 +132,13 @@ Pipeline::Pipeline(const ChecksOptions& checks, PolicyOptions policy, CheckFiles
     : policy_(std::move(policy)) {
   for (const auto& type : all_checks()) {
     const auto& options = checks.all().at(type.name);
+    // By its place among all checks, whether they are on or off: a session goes on with its sets of checks
+    // when a reload has switched some.
+    const auto bit = CheckSet{1} << modes_.size();
     modes_.push_back({type.name, options->mode});
     if (options->mode == Mode::off) continue;
     entries_.push_back({type.name, options->make(files), options->mode, options->on_error,
-                        options->absolute(), options, CheckSet{1} << entries_.size()});
+                        options->absolute(), options, bit});
   }
   for (const auto& file : files.read) files_.emplace(file, base::stamp_of(file));
 }
@@ -229,6 +236,10 @@ void Pipeline::take(const Entry& entry, Stage stage, std::vector<Finding> findin
     if (mode == Mode::observe && policy_.observe == Observe::refusals && !refuses && finding.header.empty() &&
         !verdicts.keep_all_)
       continue;
+    if (finding.evidence.size() > longest_evidence) {
+      finding.evidence.resize(longest_evidence);
+      finding.evidence += "...";
+    }
     const auto of = finding.stage.value_or(stage);
     into.push_back({{entry.name, of, mode, entry.on_error, entry.absolute,
                      (verdicts.sender_exempt_ & entry.bit) != 0, std::move(finding)},

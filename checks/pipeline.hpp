@@ -25,7 +25,7 @@ class ChecksOptions {
   std::map<std::string_view, std::shared_ptr<CheckOptions>> options_;
 };
 
-/// A set of the pipeline's checks, a bit each.
+/// A set of checks, a bit each, the same in each configuration.
 using CheckSet = std::uint32_t;
 
 /// What one session's checks have found so far.

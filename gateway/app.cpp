@@ -55,6 +55,8 @@ App::App(std::string config_path, Config config)
 App::~App() = default;
 
 int App::run() {
+  // What comes while the start is under way is dealt with behind it.
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) admin_things_->signals.add(signal);
   descriptors_ = raise_descriptor_limit();
   const auto user = config_.options.user;
   const auto prepared = prepare_state_directory(config_.options.state_dir, user);
@@ -131,7 +133,7 @@ bool App::start() {
                                                   [this](telemetry::MetricsBuilder& b) { add_metrics(b); });
   load_capabilities();
   start_workers();
-  start_signals();
+  on_signal(0);
   if (!web_sockets_.empty()) {
     web_ = webui::make_server(admin_, std::move(web_sockets_), *this, {options.web.password_hash});
     web_->start();
@@ -199,10 +201,6 @@ void App::turn_away(int descriptor) {
   ::send(descriptor, text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-void App::start_signals() {
-  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) admin_things_->signals.add(signal);
-  on_signal(0);
-}
 
 void App::arm_tick() {
   admin_things_->tick.expires_after(std::chrono::seconds(1));

@@ -30,7 +30,6 @@ class App final : private webui::Queries {
   bool open_sockets();
   bool start();
   void start_workers();
-  void start_signals();
   void print_start();
   void arm_tick();
   void tick();

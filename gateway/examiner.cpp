@@ -1,19 +1,43 @@
 #include "gateway/examiner.hpp"
 
+#include <utility>
+
 namespace gatepost::gateway {
 
 using checks::Testimony;
 
-WitnessState& Examiner::state(const checks::Witness& witness) {
-  auto& state = states_[witness.name];
-  if (!state) state = board_.of(witness.name);
-  return *state;
+namespace {
+
+constexpr std::string_view just_recovered = "it has only just recovered";
+
+}  // namespace
+
+Examiner::Known& Examiner::known(const checks::Witness& witness) {
+  auto& known = states_[witness.name];
+  if (!known.state) known.state = board_.of(witness.name);
+  return known;
+}
+
+/// Has it failed and passed since this was last asked? What it said meanwhile may be in the cache for hours,
+/// and is forgotten.
+bool Examiner::recovered(const checks::Witness& witness) {
+  auto& it = known(witness);
+  if (it.state->suspended() || std::exchange(it.failures, it.state->failures()) == it.state->failures())
+    return false;
+  resolver_.forget_answers();
+  return true;
+}
+
+bool Examiner::suspended(const checks::Witness& witness) {
+  recovered(witness);
+  return state(witness).suspended();
 }
 
 void Examiner::examine(const checks::WitnessPtr& witness, std::function<void(const Testimony&)> done) {
   const auto& known = state(*witness);
   const auto now = clock_.now();
   if (witness->questions.empty()) return done({true, {}});
+  if (recovered(*witness)) return done({false, std::string(just_recovered)});
   if (known.passed_lately(now)) return done({true, {}});
   if (known.failed_lately(now)) return done({false, known.why()});
   auto& examination = under_way_[witness->name];
@@ -52,6 +76,7 @@ void Examiner::finish(Examination& examination) {
     wrong = known.why();  // it gave itself away meanwhile
   } else {
     known.pass(clock_.now());
+    if (recovered(*examination.witness)) wrong = just_recovered;
   }
   for (const auto& done : examination.waiting) done({wrong.empty(), wrong});
 }

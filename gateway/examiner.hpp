@@ -16,8 +16,9 @@ class Examiner {
   Examiner(dns::Resolver& resolver, WitnessBoard& board, const base::Clock& clock)
       : resolver_(resolver), board_(board), clock_(clock) {}
 
-  bool suspended(const checks::Witness& witness) { return state(witness).suspended(); }
-  /// Calls `done` at once if the last examination holds still, else when this one is over.
+  bool suspended(const checks::Witness& witness);
+  /// Calls `done` at once if the last examination holds still, else when this one is over. Who has just
+  /// recovered is trusted from the next question on: what `done` asks for may rest on an earlier answer.
   void examine(const checks::WitnessPtr& witness, std::function<void(const checks::Testimony&)> done);
   void impeach(const checks::Witness& witness, std::string_view why);
   /// Has it been examined within `span`?
@@ -41,14 +42,20 @@ class Examiner {
     std::size_t open = 0;
     std::vector<std::function<void(const checks::Testimony&)>> waiting;
   };
-  WitnessState& state(const checks::Witness& witness);
+  struct Known {
+    std::shared_ptr<WitnessState> state;
+    unsigned failures = 0;  ///< those whose answers have been forgotten
+  };
+  Known& known(const checks::Witness& witness);
+  WitnessState& state(const checks::Witness& witness) { return *known(witness).state; }
+  bool recovered(const checks::Witness& witness);
   void finish(Examination& examination);
 
   dns::Resolver& resolver_;
   WitnessBoard& board_;
   const base::Clock& clock_;
   base::Instant existing_at_{};
-  std::unordered_map<std::string, std::shared_ptr<WitnessState>> states_;
+  std::unordered_map<std::string, Known> states_;
   std::unordered_map<std::string, std::shared_ptr<Examination>> under_way_;
 };
 

@@ -35,7 +35,6 @@ std::size_t GatewayDesk::memory_share() const {
 }
 
 checks::Pipeline::Consultation GatewayDesk::ask(smtp::Stage stage) {
-  evidence_.hush();
   const auto& pipeline = *context_.evidence.live->pipeline;
   switch (stage) {
     case smtp::Stage::connect: return pipeline.connect(session_->connect_facts(), evidence_, verdicts_);

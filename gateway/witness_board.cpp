@@ -29,6 +29,7 @@ void WitnessState::fail(base::Instant now, std::string_view why) {
     const std::lock_guard lock(mutex_);
     why_ = why;
   }
+  failures_.fetch_add(1, std::memory_order_relaxed);
   failed_at_.store(now.time_since_epoch().count(), std::memory_order_relaxed);
   passed_at_.store(0, std::memory_order_relaxed);
   note_change(now, true);

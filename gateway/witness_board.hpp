@@ -32,6 +32,8 @@ class WitnessState {
     const auto ticks = failed_at_.load(std::memory_order_relaxed);
     return ticks != 0 && base::Instant(base::Instant::duration(ticks)) >= when;
   }
+  /// So often it failed or gave itself away.
+  unsigned failures() const { return failures_.load(std::memory_order_relaxed); }
   std::string why() const;
   /// When it came to be trusted or not, as it is now; nothing before the first examination.
   std::optional<base::Instant> since() const;
@@ -49,6 +51,7 @@ class WitnessState {
   }
 
   std::atomic<bool> suspended_{false};
+  std::atomic<unsigned> failures_{0};
   Ticks passed_at_{0};
   Ticks failed_at_{0};
   Ticks since_{0};

@@ -46,6 +46,12 @@ void Cache::put(const Question& question, std::shared_ptr<const Answer> answer, 
   while (entries_.size() > most_entries_ || bytes_ > most_bytes_) erase(entries_.find(*order_.back()));
 }
 
+void Cache::clear() {
+  entries_.clear();
+  order_.clear();
+  bytes_ = 0;
+}
+
 void Cache::erase(Entries::iterator which) {
   bytes_ -= which->second.bytes;
   order_.erase(which->second.place);

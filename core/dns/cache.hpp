@@ -22,6 +22,8 @@ class Cache {
   /// Keeps it for keeping_time(), in place of an older one.
   void put(const Question& question, std::shared_ptr<const Answer> answer, base::Instant now);
 
+  void clear();
+
   std::size_t size() const { return entries_.size(); }
 
  private:

@@ -116,6 +116,7 @@ class CaresResolver final : public Resolver {
 
   std::shared_ptr<const Answer> resolve(const Question& question, Answered answered,
                                         Freshness freshness) override;
+  void forget_answers() override { cache_.clear(); }
   bool healthy() const override {
     return std::any_of(servers_.begin(), servers_.end(), [](const auto& server) { return !server->down(); });
   }

@@ -24,6 +24,9 @@ class Resolver {
   virtual std::shared_ptr<const Answer> resolve(const Question& question, Answered answered,
                                                 Freshness freshness = Freshness::any) = 0;
 
+  /// Forgets the answers in the cache.
+  virtual void forget_answers() = 0;
+
   /// Some server answers. While none does, no question waits.
   virtual bool healthy() const = 0;
 };

@@ -82,6 +82,18 @@ TEST(DnsCache, is_bounded_in_bytes_too) {
   EXPECT_NE(cache.find({"49", Type::txt}, clock.now()), nullptr);
 }
 
+TEST(DnsCache, forgets_everything_when_it_is_told_to) {
+  tests::FakeClock clock;
+  Cache cache(10);
+  const Question question{"a.example", Type::a};
+  cache.put(question, answer(Outcome::found, seconds(60)), clock.now());
+  cache.clear();
+  EXPECT_EQ(cache.size(), 0U);
+  EXPECT_EQ(cache.find(question, clock.now()), nullptr);
+  cache.put(question, answer(Outcome::found, seconds(60)), clock.now());
+  EXPECT_EQ(cache.size(), 1U);
+}
+
 TEST(DnsCache, may_be_switched_off) {
   tests::FakeClock clock;
   Cache cache(0);

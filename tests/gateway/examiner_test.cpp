@@ -27,11 +27,13 @@ class SlowResolver final : public dns::Resolver {
     return nullptr;
   }
   bool healthy() const override { return true; }
+  void forget_answers() override { ++forgotten; }
   void answer() {
     for (const auto& call : std::exchange(later_, {})) call();
   }
   void change(std::string_view zone) { zone_ = tests::FakeZone(zone); }
   int asked = 0;
+  int forgotten = 0;
 
  private:
   tests::FakeZone zone_;
@@ -91,9 +93,29 @@ TEST_F(ExaminerTest, suspends_who_fails_until_it_passes) {
   resolver.change("listed.example A 127.0.0.2\nclean.example * (no name)");
   clock.advance(base::Millis(6'000));
   examine();
+  EXPECT_EQ(resolver.forgotten, 0);
   resolver.answer();
-  EXPECT_EQ(heard.back(), "trusted");
+  // Who asked may have an answer from before.
+  EXPECT_EQ(heard.back(), "it has only just recovered");
+  EXPECT_EQ(resolver.forgotten, 1);
   EXPECT_FALSE(examiner.suspended(*witness));
+  examine();
+  EXPECT_EQ(heard.back(), "trusted");
+  EXPECT_EQ(resolver.forgotten, 1);
+}
+
+TEST_F(ExaminerTest, forgets_what_a_witness_said_also_if_another_thread_saw_it_fail_and_recover) {
+  SlowResolver other_resolver("listed.example A 127.0.0.2\nclean.example * (no name)");
+  Examiner other(other_resolver, board, clock);
+  other.impeach(*witness, "it answers 127.255.255.254");
+  clock.advance(base::Millis(6'000));
+  other.examine(witness, [](const Testimony&) {});
+  other_resolver.answer();
+  EXPECT_EQ(other_resolver.forgotten, 1);
+  EXPECT_FALSE(examiner.suspended(*witness));
+  EXPECT_EQ(resolver.forgotten, 1);
+  examine();
+  EXPECT_EQ(heard.back(), "trusted");
 }
 
 TEST_F(ExaminerTest, suspends_who_gave_itself_away_whatever_it_proved_before) {
