@@ -109,8 +109,8 @@ class Pipeline {
   const std::vector<CheckMode>& modes() const { return modes_; }
   /// Whose word the checks take, each once.
   std::vector<WitnessPtr> witnesses() const;
-  /// Files to be watched.
-  const std::vector<std::string>& files() const { return files_; }
+  /// Files to be watched, as they were just before they were read.
+  const std::map<std::string, base::FileStamp>& files() const { return files_; }
 
  private:
   struct Entry {
@@ -145,7 +145,7 @@ class Pipeline {
   std::vector<Entry> entries_;
   std::vector<CheckMode> modes_;
   PolicyOptions policy_;
-  std::vector<std::string> files_;
+  std::map<std::string, base::FileStamp> files_;
 };
 
 }  // namespace gatepost::checks

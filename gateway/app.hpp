@@ -100,7 +100,7 @@ class App final : private webui::Queries {
   std::map<std::string, bool> was_well_;
   using FileStamps = std::map<std::string, base::FileStamp>;
   FileStamps seen_files_;  ///< of the checks, a second ago
-  FileStamps read_files_;  ///< when they were read
+  FileStamps read_files_;  ///< when they were read last, for good or ill
   std::shared_ptr<const Snapshot> files_of_;
   std::string checks_error_;  ///< of the last time they were read
   std::string saved_capabilities_;

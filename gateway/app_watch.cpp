@@ -79,14 +79,14 @@ std::string App::resolvers_in_words() const {
 /// Files of checks are read again when they have changed and then stayed the same for a second. A bad one
 /// changes nothing.
 void App::watch_files() {
-  std::map<std::string, base::FileStamp> now;
-  for (const auto& file : snapshot_->pipeline->files()) now[file] = base::stamp_of(file);
+  if (files_of_ != snapshot_) read_files_ = snapshot_->pipeline->files();
+  files_of_ = snapshot_;
+  FileStamps now;
+  for (const auto& [file, stamp] : read_files_) now[file] = base::stamp_of(file);
   const bool quiet = now == std::exchange(seen_files_, now);
   if (!quiet || now == read_files_) return;
-  const bool first = read_files_.empty() || snapshot_ != files_of_;
   read_files_ = std::move(now);
-  files_of_ = snapshot_;
-  if (!first) read_checks_again();
+  read_checks_again();
 }
 
 void App::read_checks_again() {
@@ -96,7 +96,6 @@ void App::read_checks_again() {
   checks_error_ = mistakes.empty() ? std::string() : mistakes.front().to_string();
   if (!made) return notice(Level::error, "reload", "the files of the checks have errors; the old ones stay");
   apply(std::move(made));
-  files_of_ = snapshot_;
   notice(Level::info, "reload", "the files of the checks were read again");
 }
 
