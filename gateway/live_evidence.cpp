@@ -8,10 +8,11 @@ std::string learned_key(const smtp::MailFacts& facts) {
 
 checks::DnsAnswer LiveEvidence::dns(const dns::Question& question,
                                     const std::shared_ptr<checks::Answer<checks::DnsAnswer>>& answer) {
-  return context_.resolver.resolve(question, [answer, &examiner = context_.examiner](const auto& said) {
-    examiner.note(*said);
-    answer->set(said);
-  });
+  return context_.resolver.resolve(question,
+                                   [answer, question, &examiner = context_.examiner](const auto& said) {
+                                     examiner.note(question, *said);
+                                     answer->set(said);
+                                   });
 }
 
 void LiveEvidence::examine(const checks::WitnessPtr& witness,
