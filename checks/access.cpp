@@ -238,7 +238,7 @@ class AccessOptions final : public CheckOptions {
         mistakes);
   }
   static std::string read(const std::string& path, CheckFiles& files) {
-    files.read.push_back(path);
+    files.read.emplace(path, base::stamp_of(path));
     auto text = base::read_file(path);
     if (text) return std::move(*text);
     files.mistakes.push_back({path, 0, "cannot read access rules: " + text.error().message, {}});

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <initializer_list>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -14,6 +15,7 @@
 #include <vector>
 
 #include "checks/evidence.hpp"
+#include "core/base/file.hpp"
 #include "core/base/text_forms.hpp"
 #include "smtp/facts.hpp"
 #include "smtp/replies.hpp"
@@ -84,7 +86,7 @@ struct CheckFiles {
     std::string message;
     std::string hint;
   };
-  std::vector<std::string> read;  ///< to be watched for changes
+  std::map<std::string, base::FileStamp> read;  ///< as they were just before; to be watched for changes
   std::vector<Mistake> mistakes;
 };
 

@@ -85,8 +85,7 @@ std::string replaced(std::string_view text, std::string_view what, std::string_v
 std::string_view ListZone::key() const {
   const auto label = std::string_view(name).substr(0, name.find('.'));
   const bool plain = std::all_of(label.begin(), label.end(), base::is_alnum);
-  const bool digit = std::any_of(label.begin(), label.end(), base::is_digit);
-  return label.size() >= shortest_key && plain && digit ? label : std::string_view{};
+  return label.size() >= shortest_key && plain ? label : std::string_view{};
 }
 
 std::string ListZone::without_key() const {

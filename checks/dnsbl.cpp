@@ -100,6 +100,9 @@ class DnsblOptions final : public CheckOptions {
   }
   void validate(const std::string& path, base::Problems& problems) const override {
     policy_.validate(path, problems);
+    if (lists_.empty() && mode == Mode::enforce)
+      problems.warning(path + ".mode", "no list is named, so that nothing is refused",
+                       "add [[" + path + ".lists]]");
     std::set<std::pair<std::string, Holds>> names;
     for (std::size_t i = 0; i < lists_.size(); ++i) {
       const auto& list = lists_[i];

@@ -78,16 +78,20 @@ const mail::SpfAnswer* Evidence::spf(const smtp::MailFacts& facts, mail::SpfIden
 }
 
 const Testimony* Evidence::examine(const WitnessPtr& witness) {
-  for (const auto& asked : testimonies_) {
-    if (asked.about == witness->name) return asked.answer->get();
-  }
-  auto& asked =
-      testimonies_.emplace_back(Asked<Testimony>{witness->name, std::make_shared<Answer<Testimony>>(bell_)});
+  auto asked = std::find_if(testimonies_.begin(), testimonies_.end(),
+                            [&](const auto& other) { return other.about == witness->name; });
+  if (asked == testimonies_.end())
+    asked = testimonies_.insert(asked, {witness->name, std::make_shared<Answer<Testimony>>(bell_)});
+  else if (const auto* known = asked->answer->get(); known == nullptr || known->trusted)
+    return known;
+  else
+    asked->answer = std::make_shared<Answer<Testimony>>(bell_);  // it may have proved itself since
+  const auto answer = asked->answer;
   bell_->while_muffled([&] {
-    source_.examine(witness, asked.answer);
-    if (given_up_) asked.answer->set({false, no_time_left()->why});
+    source_.examine(witness, answer);
+    if (given_up_) answer->set({false, no_time_left()->why});
   });
-  return asked.answer->get();
+  return answer->get();
 }
 
 const PastAnswer& Evidence::past(const smtp::RcptFacts& facts) {

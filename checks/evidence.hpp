@@ -132,7 +132,8 @@ class Evidence final : public dns::Lookup {
   const mail::SpfAnswer* spf(const smtp::MailFacts& facts, mail::SpfIdentity identity);
   /// What spf() asks.
   mail::SpfQuestion spf_question(const smtp::MailFacts& facts, mail::SpfIdentity identity) const;
-  /// To be asked before a refusal rests on a witness's word.
+  /// To be asked before a refusal rests on a witness's word. Valid until it is asked again: who failed is
+  /// examined anew then.
   const Testimony* examine(const WitnessPtr& witness);
 
   const PastAnswer& past(const smtp::RcptFacts& facts);

@@ -93,8 +93,9 @@ class Judgement {
     if (!facts_.name_before.empty() && !base::iequals(facts_.name_before, name_))
       find(rules_.changed, Say::helo_changed, "before: " + facts_.name_before, {name_, facts_.name_before});
     const auto helo = read(name_);
+    const auto dotless = std::string_view(name_).substr(0, name_.size() - (name_.ends_with('.') ? 1 : 0));
     const bool own =
-        base::iequals(name_, evidence_.site().hostname) || (helo.address && is_own(*helo.address));
+        base::iequals(dotless, evidence_.site().hostname) || (helo.address && is_own(*helo.address));
     if (own && !from_ourselves()) {
       find(rules_.own_name, Say::helo_own_name, "our own name or address");
       return std::move(found_);
@@ -132,6 +133,8 @@ class Judgement {
     if (!one_of_ours && !mismatch && !rules_.unresolved.on() && !rules_.alias.on()) return std::move(found_);
     const auto* v4 = evidence_.lookup(a);
     const auto* v6 = evidence_.lookup({a.name, dns::Type::aaaa});
+    // Side by side with these, as it may be needed.
+    if (mismatch) evidence_.client_name(client_);
     if (v4 == nullptr || v6 == nullptr) return std::nullopt;
     const auto& for_client = client_.is_v4() ? *v4 : *v6;
     const bool leads_here = holds(for_client, client_);

@@ -140,7 +140,7 @@ Pipeline::Pipeline(const ChecksOptions& checks, PolicyOptions policy, CheckFiles
     entries_.push_back({type.name, options->make(files), options->mode, options->on_error,
                         options->absolute(), options, bit});
   }
-  for (const auto& file : files.read) files_.emplace(file, base::stamp_of(file));
+  files_ = files.read;
 }
 
 std::vector<WitnessPtr> Pipeline::witnesses() const {
@@ -182,17 +182,19 @@ void Pipeline::meet(const smtp::ConnectFacts& facts, Evidence& evidence, Verdict
        {}});
 }
 
-/// Has each witness that a finding rests on examined. False: that is not over yet.
-bool Pipeline::examined(std::vector<Finding>& findings, Evidence& evidence) {
+/// Has each witness that a finding rests on examined. False: that is not over yet. Ahead of time a witness
+/// that fails is only looked at again later: other answers may prove it by then.
+bool Pipeline::examined(std::vector<Finding>& findings, Evidence& evidence, When when) {
   bool over = true;
   for (auto& finding : findings) {
     for (const auto& witness : std::exchange(finding.rests_on, {})) {
       const auto* testimony = evidence.examine(witness);
-      if (testimony == nullptr) over = false;
-      if (testimony == nullptr || testimony->trusted || finding.verdict == Verdict::unknown) continue;
+      if (testimony == nullptr || (!testimony->trusted && (when == When::ahead || evidence.pending())))
+        over = false;
+      if (!over || testimony->trusted || finding.verdict == Verdict::unknown) continue;
       finding.evidence += "; but " + witness->name + " is not to be trusted: " + testimony->why;
       if (finding.reason.empty() && finding.reply) finding.reason = finding.reply->token();
-      finding.reply.reset();
+      finding.reply = smtp::reply(smtp::Say::dns_unavailable, {"this mail"});
       finding.verdict = Verdict::unknown;
     }
   }
@@ -201,7 +203,7 @@ bool Pipeline::examined(std::vector<Finding>& findings, Evidence& evidence) {
 
 /// Runs what has not yet spoken at this stage. True: something is still missing.
 template <class Call>
-bool Pipeline::run(Stage stage, Evidence& evidence, Verdicts& verdicts, Records& into,
+bool Pipeline::run(Stage stage, When when, Evidence& evidence, Verdicts& verdicts, Records& into,
                    std::string_view subject, Call call) const {
   auto& done = verdicts.done_[index_of(stage)];
   bool pending = false;
@@ -209,7 +211,7 @@ bool Pipeline::run(Stage stage, Evidence& evidence, Verdicts& verdicts, Records&
     if (((done | verdicts.client_exempt_) & entry.bit) != 0 || !entry.check->speaks_at(stage)) continue;
     evidence.begin_check();
     auto findings = call(*entry.check);
-    if (findings && examined(*findings, evidence)) {
+    if (findings && examined(*findings, evidence, when)) {
       done |= entry.bit;
       take(entry, stage, std::move(*findings), evidence, verdicts, into, subject);
       continue;
@@ -251,34 +253,37 @@ void Pipeline::take(const Entry& entry, Stage stage, std::vector<Finding> findin
   }
 }
 
-bool Pipeline::run_early(const smtp::ConnectFacts& facts, Evidence& evidence, Verdicts& verdicts) const {
+bool Pipeline::run_early(const smtp::ConnectFacts& facts, When when, Evidence& evidence,
+                         Verdicts& verdicts) const {
   meet(facts, evidence, verdicts);
-  return run(Stage::connect, evidence, verdicts, verdicts.session_, {},
+  return run(Stage::connect, when, evidence, verdicts, verdicts.session_, {},
              [&](const Check& c) { return c.connect(facts, evidence); });
 }
 
-bool Pipeline::run_early(const smtp::HeloFacts& facts, Evidence& evidence, Verdicts& verdicts) const {
-  const bool pending = run_early(facts.connect, evidence, verdicts);
-  return run(Stage::helo, evidence, verdicts, verdicts.session_, {},
+bool Pipeline::run_early(const smtp::HeloFacts& facts, When when, Evidence& evidence,
+                         Verdicts& verdicts) const {
+  const bool pending = run_early(facts.connect, when, evidence, verdicts);
+  return run(Stage::helo, when, evidence, verdicts, verdicts.session_, {},
              [&](const Check& c) { return c.helo(facts, evidence); }) ||
          pending;
 }
 
-bool Pipeline::run_early(const smtp::MailFacts& facts, Evidence& evidence, Verdicts& verdicts) const {
-  const bool pending = run_early(facts.helo, evidence, verdicts);
-  return run(Stage::mail, evidence, verdicts, verdicts.transaction_, {},
+bool Pipeline::run_early(const smtp::MailFacts& facts, When when, Evidence& evidence,
+                         Verdicts& verdicts) const {
+  const bool pending = run_early(facts.helo, when, evidence, verdicts);
+  return run(Stage::mail, when, evidence, verdicts, verdicts.transaction_, {},
              [&](const Check& c) { return c.mail(facts, evidence); }) ||
          pending;
 }
 
 Pipeline::Consultation Pipeline::connect(const smtp::ConnectFacts& facts, Evidence& evidence,
                                          Verdicts& verdicts) const {
-  return early(run_early(facts, evidence, verdicts), verdicts);
+  return early(run_early(facts, when_early(), evidence, verdicts), verdicts);
 }
 
 Pipeline::Consultation Pipeline::helo(const smtp::HeloFacts& facts, Evidence& evidence,
                                       Verdicts& verdicts) const {
-  return early(run_early(facts, evidence, verdicts), verdicts);
+  return early(run_early(facts, when_early(), evidence, verdicts), verdicts);
 }
 
 Pipeline::Consultation Pipeline::mail(const smtp::MailFacts& facts, Evidence& evidence,
@@ -289,17 +294,17 @@ Pipeline::Consultation Pipeline::mail(const smtp::MailFacts& facts, Evidence& ev
     if (!entry.absolute && !senders.empty() && any_address_matches(senders, sender))
       verdicts.sender_exempt_ |= entry.bit;
   }
-  return early(run_early(facts, evidence, verdicts), verdicts);
+  return early(run_early(facts, when_early(), evidence, verdicts), verdicts);
 }
 
 Pipeline::Consultation Pipeline::rcpt(const smtp::RcptFacts& facts, Evidence& evidence,
                                       Verdicts& verdicts) const {
   // What was started earlier is awaited here.
-  bool pending = run_early(facts.mail, evidence, verdicts);
+  bool pending = run_early(facts.mail, When::awaited, evidence, verdicts);
   // Each recipient is new to the checks of this stage, but one that waited for evidence goes on where it was.
   Records found;
   verdicts.done_[index_of(Stage::rcpt)] = 0;
-  pending = run(Stage::rcpt, evidence, verdicts, found, facts.recipient.text(),
+  pending = run(Stage::rcpt, When::awaited, evidence, verdicts, found, facts.recipient.text(),
                 [&](const Check& c) { return c.rcpt(facts, evidence); }) ||
             pending;
   if (pending) return {true, {}, {}};
@@ -310,14 +315,14 @@ Pipeline::Consultation Pipeline::rcpt(const smtp::RcptFacts& facts, Evidence& ev
 
 Pipeline::Consultation Pipeline::data(const smtp::DataFacts& facts, Evidence& evidence,
                                       Verdicts& verdicts) const {
-  return late(run(Stage::data, evidence, verdicts, verdicts.transaction_, {},
+  return late(run(Stage::data, When::awaited, evidence, verdicts, verdicts.transaction_, {},
                   [&](const Check& c) { return c.data(facts, evidence); }),
               verdicts);
 }
 
 Pipeline::Consultation Pipeline::message(const smtp::MessageFacts& facts, Evidence& evidence,
                                          Verdicts& verdicts) const {
-  return late(run(Stage::message, evidence, verdicts, verdicts.transaction_, {},
+  return late(run(Stage::message, When::awaited, evidence, verdicts, verdicts.transaction_, {},
                   [&](const Check& c) { return c.message(facts, evidence); }),
               verdicts);
 }

@@ -125,15 +125,18 @@ class Pipeline {
   };
   using Records = std::vector<Verdicts::Record>;
   void meet(const smtp::ConnectFacts& facts, Evidence& evidence, Verdicts& verdicts) const;
-  static bool examined(std::vector<Finding>& findings, Evidence& evidence);
+  /// Checks may run before anybody waits for them.
+  enum class When { ahead, awaited };
+  When when_early() const { return policy_.delay_reject ? When::ahead : When::awaited; }
+  static bool examined(std::vector<Finding>& findings, Evidence& evidence, When when);
   template <class Call>
-  bool run(smtp::Stage stage, Evidence& evidence, Verdicts& verdicts, Records& into, std::string_view subject,
-           Call call) const;
+  bool run(smtp::Stage stage, When when, Evidence& evidence, Verdicts& verdicts, Records& into,
+           std::string_view subject, Call call) const;
   void take(const Entry& entry, smtp::Stage stage, std::vector<Finding> findings, Evidence& evidence,
             Verdicts& verdicts, Records& into, std::string_view subject) const;
-  bool run_early(const smtp::ConnectFacts& facts, Evidence& evidence, Verdicts& verdicts) const;
-  bool run_early(const smtp::HeloFacts& facts, Evidence& evidence, Verdicts& verdicts) const;
-  bool run_early(const smtp::MailFacts& facts, Evidence& evidence, Verdicts& verdicts) const;
+  bool run_early(const smtp::ConnectFacts& facts, When when, Evidence& evidence, Verdicts& verdicts) const;
+  bool run_early(const smtp::HeloFacts& facts, When when, Evidence& evidence, Verdicts& verdicts) const;
+  bool run_early(const smtp::MailFacts& facts, When when, Evidence& evidence, Verdicts& verdicts) const;
   Consultation early(bool pending, Verdicts& verdicts) const;
   Consultation late(bool pending, Verdicts& verdicts) const;
   Consultation accept_or_part(const smtp::RcptFacts& facts, Consultation judged, Records found,

@@ -201,7 +201,6 @@ void App::turn_away(int descriptor) {
   ::send(descriptor, text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-
 void App::arm_tick() {
   admin_things_->tick.expires_after(std::chrono::seconds(1));
   admin_things_->tick.async_wait([this](boost::system::error_code error) {

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <unordered_map>
 #include <vector>
 
@@ -25,11 +26,12 @@ class Examiner {
   bool examined_within(const checks::Witness& witness, base::Millis span) {
     return state(witness).examined_within(clock_.now(), span);
   }
-  /// A name that exists was seen just now, in answers to other questions.
-  bool seen_existing() const { return clock_.now() - existing_at_ < std::chrono::seconds(10); }
-  /// An answer that was not from the cache.
-  void note(const dns::Answer& answer) {
-    if (answer.found() || answer.outcome == dns::Outcome::no_data) existing_at_ = clock_.now();
+  /// What was asked otherwise. The resolver is examined about the last name that it knew, too: a proof at
+  /// sites whose resolver knows neither the root nor our own names.
+  void note(const dns::Question& question, const dns::Answer& answer) {
+    if (!answer.found()) return;
+    first_proof_ |= !existing_;
+    existing_ = question;
   }
   /// Another configuration: states of witnesses that are gone are forgotten.
   void forget() { states_.clear(); }
@@ -40,6 +42,7 @@ class Examiner {
     base::Instant began;
     std::vector<std::shared_ptr<const dns::Answer>> answers;
     std::size_t open = 0;
+    bool first_proof = false;  ///< it is about a name that was not known when it failed before
     std::vector<std::function<void(const checks::Testimony&)>> waiting;
   };
   struct Known {
@@ -54,7 +57,8 @@ class Examiner {
   dns::Resolver& resolver_;
   WitnessBoard& board_;
   const base::Clock& clock_;
-  base::Instant existing_at_{};
+  std::optional<dns::Question> existing_;
+  bool first_proof_ = false;  ///< not used yet: a failure before it may have been for want of it
   std::unordered_map<std::string, Known> states_;
   std::unordered_map<std::string, std::shared_ptr<Examination>> under_way_;
 };

@@ -79,8 +79,7 @@ class Explanation {
       dns::make_cares_resolver(io_, clock_, snapshot_->config.options.dns, health_);
   WitnessBoard board_;
   Examiner examiner_{*resolver_, board_, clock_};
-  checks::WitnessPtr witness_ =
-      snapshot_->make_resolver_witness([this] { return examiner_.seen_existing(); });
+  checks::WitnessPtr witness_ = snapshot_->make_resolver_witness();
   EvidenceContext context_{clock_, learned_, snapshot_, *resolver_, examiner_, witness_};
   LiveEvidence source_{context_};
   checks::Evidence evidence_{source_};

@@ -8,13 +8,13 @@
 namespace gatepost::gateway {
 namespace {
 
-std::string judge(std::span<const dns::Answer* const> answers, bool seen_existing) {
+std::string judge(std::span<const dns::Answer* const> answers) {
   const auto& absent = *answers.front();
   if (absent.found()) return "it gives an answer for names that do not exist";
   const auto exists = [](const dns::Answer* answer) {
     return answer->found() || answer->outcome == dns::Outcome::no_data;
   };
-  if (seen_existing || std::any_of(answers.begin() + 1, answers.end(), exists)) return {};
+  if (std::any_of(answers.begin() + 1, answers.end(), exists)) return {};
   for (const auto* answer : answers) {
     if (answer->failed()) return "it does not answer: " + answer->why;
   }
@@ -23,13 +23,11 @@ std::string judge(std::span<const dns::Answer* const> answers, bool seen_existin
 
 }  // namespace
 
-checks::WitnessPtr make_resolver_witness(const std::vector<std::string>& names,
-                                         std::function<bool()> seen_existing) {
+checks::WitnessPtr make_resolver_witness(const std::vector<std::string>& names) {
   base::SystemRandom random;
   const auto nobody = base::to_lower(base::SessionId::make(random).view()) + ".gatepost-canary.invalid";
   checks::Witness witness{
-      std::string(resolver_witness_name), {{nobody, dns::Type::a}, {"", dns::Type::ns}}, {}};
-  witness.judge = [seen = std::move(seen_existing)](auto answers) { return judge(answers, seen()); };
+      std::string(resolver_witness_name), {{nobody, dns::Type::a}, {"", dns::Type::ns}}, judge};
   for (const auto& name : names) {
     witness.questions.push_back(dns::question(name, dns::Type::a));
     witness.questions.push_back(dns::question(name, dns::Type::mx));

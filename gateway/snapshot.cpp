@@ -217,12 +217,12 @@ std::shared_ptr<const Snapshot> Snapshot::build(Config& config, ServerRegistry& 
   return snapshot;
 }
 
-checks::WitnessPtr Snapshot::make_resolver_witness(std::function<bool()> seen_existing) const {
+checks::WitnessPtr Snapshot::make_resolver_witness() const {
   constexpr std::size_t enough = 2;
   auto names = domains.names();
   names.resize(std::min(names.size(), enough));
   names.push_back(config.options.hostname);
-  return gateway::make_resolver_witness(names, std::move(seen_existing));
+  return gateway::make_resolver_witness(names);
 }
 
 smtp::Extensions Snapshot::offer() const {

@@ -41,7 +41,7 @@ struct Snapshot {
   std::shared_ptr<const Snapshot> with_checks_again(std::vector<ConfigProblem>& mistakes) const;
 
   /// The resolver as a witness, who knows our names to exist.
-  checks::WitnessPtr make_resolver_witness(std::function<bool()> seen_existing) const;
+  checks::WitnessPtr make_resolver_witness() const;
 
   /// What EHLO may offer as things stand: what every backend seen so far can do.
   smtp::Extensions offer() const;

@@ -119,6 +119,8 @@ int run_spf(const SpfArguments& arguments) {
     question.sender = sender ? std::string(sender->local()) + "@" + sender->domain_key() : arguments.from;
   }
   question.helo = arguments.helo;
+  if (question.sender.empty() && question.helo.empty())
+    return complain("nothing to ask about: give --from, or --helo for a bounce");
   question.receiver = own_name();
   question.now = std::chrono::system_clock::now();
   question.trace = true;

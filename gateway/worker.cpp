@@ -90,7 +90,7 @@ void Worker::set_snapshot(std::shared_ptr<const Snapshot> snapshot) {
 }
 
 void Worker::make_witness() {
-  resolver_witness_ = live_->make_resolver_witness([this] { return examiner_.seen_existing(); });
+  resolver_witness_ = live_->make_resolver_witness();
   examiner_.forget();
 }
 

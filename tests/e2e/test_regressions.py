@@ -843,5 +843,25 @@ class IdleConnections(SiteTest):
                 self.assertEqual(len(backend.delivered), 2)
 
 
+class FilesOfChecks(SiteTest):
+    """A file of rules that changes right after it was read is read again."""
+
+    seconds = 5
+
+    def test_a_change_right_after_the_start_is_not_lost(self):
+        rules = self.site.file("access.csv")
+        rules.write_text("sender,action,text\nold.test,deny,old\n")
+        gateway = self.site.gateway(self.site.sink("--quiet"), config={"checks": {"access": {"files": [str(rules)]}}})
+        rules.write_text("sender,action,text\nclient.test,deny,a new rule\n")
+
+        def refused():
+            client = gateway.client().start()
+            answer = client.envelope("a@client.test", "bob@example.org")[-1]
+            client.quit()
+            return answer.code == 550
+
+        wait_until(refused, "the new rule holds", 10)
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -139,25 +139,55 @@ TEST_F(ExaminerTest, trusts_a_witness_without_questions) {
   EXPECT_EQ(heard.back(), "trusted");
 }
 
+/// A resolver that knows one name, and was seen to know it, is asked about it again.
+TEST_F(ExaminerTest, believes_a_resolver_that_still_knows_what_it_knew) {
+  witness = make_resolver_witness({});
+  resolver.change("remote.example A 192.0.2.1\n* (no name)");
+  const dns::Question known{"remote.example", dns::Type::a};
+  dns::Answer found;
+  found.outcome = dns::Outcome::found;
+  examiner.note(known, found);
+  examine();
+  resolver.answer();
+  EXPECT_EQ(heard.back(), "trusted");
+
+  resolver.change("* (no name)");
+  clock.advance(base::Millis(61'000));
+  examine();
+  resolver.answer();
+  EXPECT_EQ(heard.back(), "it says that nothing exists, not even the root");
+}
+
+TEST_F(ExaminerTest, looks_again_at_once_when_the_resolver_knows_its_first_name) {
+  witness = make_resolver_witness({});
+  resolver.change("remote.example A 192.0.2.1\n* (no name)");
+  examine();
+  resolver.answer();
+  EXPECT_EQ(heard.back(), "it says that nothing exists, not even the root");
+  dns::Answer found;
+  found.outcome = dns::Outcome::found;
+  examiner.note({"remote.example", dns::Type::a}, found);
+  examine();
+  resolver.answer();
+  EXPECT_EQ(heard.back(), "trusted");
+}
+
 TEST(ResolverWitness, must_tell_names_that_exist_from_those_that_do_not) {
   struct Case {
     const char* zone;
-    bool seen_existing;
     const char* verdict;
   };
   const Case cases[] = {
-      {". NS a.root\n* (no name)", false, ""},
-      {"example.org MX 10 mx.example.org\n* (no name)", false, ""},
-      {"mx.example.org A 192.0.2.1\n* (no name)", false, ""},
-      {"* (no name)", false, "it says that nothing exists, not even the root"},
-      {"* (no name)", true, ""},
-      {"* (failure)", false, "it does not answer: "},
-      {". NS a.root\n* (failure)", false, ""},
+      {". NS a.root\n* (no name)", ""},
+      {"example.org MX 10 mx.example.org\n* (no name)", ""},
+      {"mx.example.org A 192.0.2.1\n* (no name)", ""},
+      {"* (no name)", "it says that nothing exists, not even the root"},
+      {"* (failure)", "it does not answer: "},
+      {". NS a.root\n* (failure)", ""},
   };
   for (const auto& c : cases) {
     tests::FakeZone zone(c.zone);
-    const auto witness =
-        make_resolver_witness({"example.org", "mx.example.org"}, [&] { return c.seen_existing; });
+    const auto witness = make_resolver_witness({"example.org", "mx.example.org"});
     std::vector<dns::Answer> answers;
     for (const auto& question : witness->questions) answers.push_back(zone.answer(question));
     std::vector<const dns::Answer*> pointers;
@@ -167,7 +197,7 @@ TEST(ResolverWitness, must_tell_names_that_exist_from_those_that_do_not) {
 }
 
 TEST(ResolverWitness, must_not_give_answers_for_what_cannot_exist) {
-  const auto witness = make_resolver_witness({"example.org"}, [] { return true; });
+  const auto witness = make_resolver_witness({"example.org"});
   dns::Answer yes;
   yes.outcome = dns::Outcome::found;
   const std::vector<const dns::Answer*> answers(witness->questions.size(), &yes);

@@ -400,8 +400,7 @@ class Stage {
   ZoneResolver resolver_{io_, transcript_.zone};
   gateway::WitnessBoard witnesses_;
   gateway::Examiner examiner_{resolver_, witnesses_, clock_};
-  checks::WitnessPtr resolver_witness_ =
-      gateway::make_resolver_witness({"example.org"}, [] { return false; });
+  checks::WitnessPtr resolver_witness_ = gateway::make_resolver_witness({"example.org"});
   gateway::DeskContext desk_{
       {clock_, learned_, snapshot_, resolver_, examiner_, resolver_witness_}, chunks_, deliverer_, recorder_};
   std::shared_ptr<FakePeer> peer_ = std::make_shared<FakePeer>();
