@@ -102,10 +102,6 @@ const PastAnswer& Evidence::past(const smtp::RcptFacts& facts) {
   return past_;
 }
 
-void Evidence::forget_spf() {
-  spf_.clear();
-}
-
 void Evidence::end_transaction() {
   recipients_.clear();
   past_of_.clear();
@@ -113,7 +109,10 @@ void Evidence::end_transaction() {
   testimonies_.clear();
   // Else a session of many transactions would look through the answers of all of them, each time.
   std::erase_if(dns_, [](const AskedDns& asked) { return !asked.open(); });
-  forget_spf();
+  // Postmaster at the name in HELO is the same whoever the sender is (RFC 7208 2.3).
+  std::erase_if(spf_, [](const auto& asked) {
+    return asked->identity != mail::SpfIdentity::helo || asked->answer.result == mail::SpfResult::temperror;
+  });
 }
 
 bool Evidence::pending() const {

@@ -147,9 +147,10 @@ class Evidence final : public dns::Lookup {
 
   /// Another RCPT: what was said of the same recipient before is asked anew.
   void begin_recipient() { past_of_.clear(); }
-  /// Another HELO or transaction: what rests on their names is worked out anew.
-  void forget_spf();
-  /// Forgets the answers, but for the client's name: the transaction is over. What is open stays so.
+  /// Another HELO: what SPF says of its name, and of a sender behind it, is worked out anew.
+  void forget_spf() { spf_.clear(); }
+  /// Forgets the answers, but for those about the client's name and HELO: the transaction is over. What is
+  /// open stays so.
   void end_transaction();
 
   /// Are there unanswered questions?

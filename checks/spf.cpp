@@ -22,11 +22,12 @@ struct Rules {
   bool header = true;
 };
 
-/// "fail by -all in "v=spf1 mx -all""
+/// "a@b.example: fail by -all in "v=spf1 mx -all"". Of a pass the record need not be told.
 std::string in_words(const SpfAnswer& answer) {
   auto text = answer.sender + ": " + std::string(mail::name_of(answer.result));
   if (!answer.mechanism.empty()) text += " by " + answer.mechanism;
-  if (!answer.record.empty()) text += " in \"" + base::printable(answer.record, 200) + "\"";
+  if (!answer.record.empty() && answer.result != SpfResult::pass)
+    text += " in \"" + base::printable(answer.record, 200) + "\"";
   if (!answer.problem.empty()) text += ": " + answer.problem;
   return text;
 }

@@ -1,13 +1,25 @@
 #include "mail/field_body.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include "core/base/text.hpp"
 
 namespace gatepost::mail {
 namespace {
 
-constexpr std::string_view white_space = " \t\r\n";
+constexpr bool is_white_space(char c) {
+  return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+/// For each octet, is it atext?
+constexpr auto atext = [] {
+  std::array<bool, 256> table{};
+  for (const char c : std::string_view("!#$%&'*+-/=?^_`{|}~")) table[static_cast<unsigned char>(c)] = true;
+  for (std::size_t i = 0; i < table.size(); ++i)
+    table[i] = table[i] || i >= 128 || base::is_alnum(static_cast<char>(i));
+  return table;
+}();
 
 /// Length of what stands between `open` and `close` at the start of `text`, both included; 0 if it is not
 /// closed. Quoted pairs close nothing. Comments nest (RFC 5322 3.2.2), however deep.
@@ -29,8 +41,7 @@ std::size_t enclosed(std::string_view text, char open, char close, bool nests) {
 }  // namespace
 
 bool is_atext(char c) {
-  return base::is_alnum(c) || base::is_high(c) ||
-         std::string_view("!#$%&'*+-/=?^_`{|}~").find(c) != std::string_view::npos;
+  return atext[static_cast<unsigned char>(c)];
 }
 
 std::string_view FieldBody::take(std::size_t size) {
@@ -47,7 +58,7 @@ std::string_view FieldBody::take_while(Wanted wanted) {
 
 void FieldBody::skip_cfws() {
   while (true) {
-    rest_.remove_prefix(std::min(rest_.find_first_not_of(white_space), rest_.size()));
+    take_while(is_white_space);
     if (take(enclosed(rest_, '(', ')', true)).empty()) return;
   }
 }
@@ -81,7 +92,7 @@ std::string_view FieldBody::take_angle() {
 }
 
 std::string_view FieldBody::take_token() {
-  return take(rest_.find_first_of(" \t\r\n(;"));
+  return take_while([](char c) { return !is_white_space(c) && c != '(' && c != ';'; });
 }
 
 std::string unfold(std::string_view body) {

@@ -22,28 +22,25 @@ bool is_field_name(std::string_view name) {
 }  // namespace
 
 HeaderBlock::HeaderBlock(std::string_view content) {
-  HeaderScan scan;
-  scan.feed(content);
-  size_ = scan.size();
-  auto rest = content.substr(0, size_);
-  for (std::size_t number = 1; !rest.empty(); ++number) {
-    const auto raw = rest.substr(0, std::min(rest.find('\n'), rest.size() - 1) + 1);
-    rest.remove_prefix(raw.size());
-    if (!without_line_end(raw).empty()) add(raw, number);
+  fields_.reserve(32);
+  bool over = false;
+  for (std::size_t number = 1; !over && size_ < content.size(); ++number) {
+    const auto end = content.find('\n', size_);
+    const auto raw = content.substr(size_, end == std::string_view::npos ? end : end + 1 - size_);
+    size_ += raw.size();
+    const bool belongs = add(raw, number);
+    over = end != std::string_view::npos && HeaderScan::ends_block(raw.size(), belongs);
   }
 }
 
-void HeaderBlock::add(std::string_view raw, std::size_t number) {
+bool HeaderBlock::add(std::string_view raw, std::size_t number) {
   const auto text = without_line_end(raw);
+  if (text.empty()) return true;
   if (text.size() > longest_.text.size()) longest_ = {number, text};
   const bool folded = text.front() == ' ' || text.front() == '\t';
   if (folded && field_count_ > 0) {
-    if (!in_field_) return;
-    auto& field = fields_.back();
-    field.value = {field.value.data(),
-                   static_cast<std::size_t>(text.data() + text.size() - field.value.data())};
-    field.raw = {field.raw.data(), field.raw.size() + raw.size()};
-    return;
+    if (in_field_) extend_field(raw);
+    return true;
   }
   const auto colon = text.find(':');
   in_field_ = false;
@@ -52,6 +49,15 @@ void HeaderBlock::add(std::string_view raw, std::size_t number) {
   } else if (stray_.number == 0) {
     stray_ = {number, text};
   }
+  return folded || colon != std::string_view::npos;
+}
+
+void HeaderBlock::extend_field(std::string_view raw) {
+  auto& field = fields_.back();
+  const auto text = without_line_end(raw);
+  field.value = {field.value.data(),
+                 static_cast<std::size_t>(text.data() + text.size() - field.value.data())};
+  field.raw = {field.raw.data(), field.raw.size() + raw.size()};
 }
 
 void HeaderBlock::begin_field(std::string_view raw, std::size_t colon, std::size_t number) {

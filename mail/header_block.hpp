@@ -43,7 +43,9 @@ class HeaderBlock {
   std::uint64_t size() const { return size_; }
 
  private:
-  void add(std::string_view raw, std::size_t number);
+  /// Takes a line in. False: it is neither a field nor part of one.
+  bool add(std::string_view raw, std::size_t number);
+  void extend_field(std::string_view raw);
   void begin_field(std::string_view raw, std::size_t colon, std::size_t number);
 
   std::vector<HeaderField> fields_;

@@ -36,14 +36,15 @@ Trace read_trace(std::string_view received) {
   FieldBody in(received);
   Trace trace;
   std::string_view before;
-  while (true) {
+  while (trace.by.empty() || trace.id.empty()) {
     in.skip_cfws();
     const auto token = in.take_token();
-    if (token.empty()) return trace;
+    if (token.empty()) break;
     if (trace.by.empty() && base::iequals(before, "by")) trace.by = token;
     if (trace.id.empty() && base::iequals(before, "id")) trace.id = token;
     before = token;
   }
+  return trace;
 }
 
 class Judge {

@@ -21,15 +21,13 @@ void HeaderScan::feed(std::string_view content) {
         matching_ = false;
       }
     }
-    if (line_ == 0) folded_ = part.front() == ' ' || part.front() == '\t';
-    colon_ = colon_ || part.find(':') != std::string_view::npos;
+    if (line_ == 0) belongs_ = part.front() == ' ' || part.front() == '\t';
+    belongs_ = belongs_ || part.find(':') != std::string_view::npos;
     line_ += part.size();
     size_ += part.size();
     if (end == std::string_view::npos) return;
-    // A line that is neither a field nor part of one is content: the empty line was forgotten.
-    complete_ = line_ <= 2 || (!colon_ && !folded_);
+    complete_ = ends_block(line_, belongs_);
     line_ = 0;
-    colon_ = false;
     matched_ = 0;
     matching_ = true;
   }

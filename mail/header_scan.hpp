@@ -18,12 +18,15 @@ class HeaderScan {
   /// Received fields (RFC 5321 6.3: too many of them are a loop).
   unsigned received() const { return received_; }
 
+  /// Is a line of `size` bytes, with its end, the last of a block? If it is empty, or neither a field nor
+  /// part of one: then it is content, and the empty line was forgotten.
+  static bool ends_block(std::uint64_t size, bool belongs) { return size <= 2 || !belongs; }
+
  private:
   static constexpr std::string_view name = "received:";
   std::uint64_t size_ = 0;
   std::uint64_t line_ = 0;  ///< bytes of the current line
-  bool colon_ = false;      ///< it has a colon
-  bool folded_ = false;     ///< it begins with white space
+  bool belongs_ = false;    ///< it begins with white space or has a colon
   unsigned received_ = 0;
   std::uint8_t matched_ = 0;  ///< how much of `name` the current line begins with
   bool matching_ = true;

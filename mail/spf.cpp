@@ -123,7 +123,7 @@ class Check {
   SpfAnswer answer_;
   std::string domain_;  ///< whose record is evaluated
   std::size_t depth_ = 0;
-  std::string_view explanation_;  ///< the domain-spec of exp= where the result is fail
+  std::string explanation_;  ///< the domain-spec of exp= where the result is fail
 };
 
 SpfResult Check::wrong(SpfResult result, std::string problem) {
@@ -185,9 +185,9 @@ std::optional<SpfResult> Check::check_host() {
     return wrong(SpfResult::permerror, domain_ + " has more than one SPF record");
   note(domain_, ": ", *found);
   const auto record = parse_spf_record(*found);
-  if (!record)
-    return wrong(SpfResult::permerror, "in the record of " + domain_ + ": " + record.error().message);
-  return evaluate(*record);
+  if (!*record)
+    return wrong(SpfResult::permerror, "in the record of " + domain_ + ": " + record->error().message);
+  return evaluate(**record);
 }
 
 std::optional<SpfResult> Check::evaluate(const SpfRecord& record) {
@@ -392,6 +392,7 @@ std::optional<std::string> Check::expand(std::string_view text, SpfMacroUse use)
 
 std::optional<std::string> Check::target_name(std::string_view domain_spec) {
   if (domain_spec.empty()) return domain_;
+  if (domain_spec.find('%') == std::string_view::npos) return fit_spf_name(std::string(domain_spec));
   auto name = expand(domain_spec, SpfMacroUse::record);
   if (name) *name = fit_spf_name(std::move(*name));
   return name;

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "core/base/text.hpp"
+#include "mail/field_body.hpp"
 #include "mail/spf.hpp"
 
 namespace gatepost::mail {
@@ -11,27 +12,33 @@ constexpr std::size_t line_length = 78;
 
 /// dot-atom-text of RFC 5322 3.2.3
 bool is_dot_atom(std::string_view text) {
-  if (text.empty() || text.starts_with('.') || text.ends_with('.')) return false;
-  if (text.find("..") != std::string_view::npos) return false;
-  return std::all_of(text.begin(), text.end(), [](char c) {
-    return base::is_alnum(c) || std::string_view("!#$%&'*+-/=?^_`{|}~.").find(c) != std::string_view::npos;
-  });
+  char before = '.';
+  for (const char c : text) {
+    if (c == '.' ? before == '.' : !is_atext(c)) return false;
+    before = c;
+  }
+  return before != '.';
 }
 
-/// With a backslash before each of `special`.
-std::string escaped(std::string_view text, std::string_view special) {
-  std::string out;
-  for (const char c : text) {
-    if (special.find(c) != std::string_view::npos) out += '\\';
-    out += c;
+/// Between `open` and `close`, with a backslash before what would end it.
+std::string enclosed(char open, std::string_view text, char close) {
+  std::string out(1, open);
+  out.reserve(text.size() + 8);
+  const auto ends = [&](char c) { return c == open || c == close || c == '\\'; };
+  while (true) {
+    const auto run = std::find_if(text.begin(), text.end(), ends) - text.begin();
+    out.append(text, 0, static_cast<std::size_t>(run));
+    text.remove_prefix(static_cast<std::size_t>(run));
+    if (text.empty()) return out += close;
+    out.append({'\\', text.front()});
+    text.remove_prefix(1);
   }
-  return out;
 }
 
 /// A value of the key-value-list, from foreign text.
 std::string value(std::string_view foreign) {
   const auto safe = base::reply_safe(foreign, 320);
-  return is_dot_atom(safe) ? safe : "\"" + escaped(safe, "\"\\") + "\"";
+  return is_dot_atom(safe) ? safe : enclosed('"', safe, '"');
 }
 
 /// For people: what the result means (RFC 7208 2.6).
@@ -51,9 +58,10 @@ std::string meaning(const SpfQuestion& question, const SpfAnswer& answer) {
   return "permanent error in processing " + domain;
 }
 
+/// What the result means, as a comment.
 std::string comment(const SpfQuestion& question, const SpfAnswer& answer) {
   const auto said = (question.receiver.empty() ? "" : question.receiver + ": ") + meaning(question, answer);
-  return "(" + escaped(base::reply_safe(said, 640), "()\\") + ")";
+  return enclosed('(', base::reply_safe(said, 640), ')');
 }
 
 std::string key_value_list(const SpfQuestion& question, const SpfAnswer& answer) {
@@ -74,6 +82,7 @@ std::string key_value_list(const SpfQuestion& question, const SpfAnswer& answer)
 /// Breaks lines in front of spaces; a space before another one stays where it is, so that no line is blank.
 std::string folded(std::string_view text) {
   std::string out;
+  out.reserve(text.size() + 32);
   while (text.size() > line_length) {
     auto end = text.find_last_of(' ', line_length);
     if (end == std::string_view::npos || end == 0) end = text.find(' ', 1);

@@ -1,6 +1,8 @@
 #include "mail/spf_record.hpp"
 
 #include <algorithm>
+#include <array>
+#include <functional>
 
 #include "core/base/text.hpp"
 #include "mail/spf_macro.hpp"
@@ -21,13 +23,14 @@ struct MechanismSyntax {
   Argument argument;
 };
 
-constexpr std::array<MechanismSyntax, 8> mechanisms{{{"all", SpfMechanism::all, Argument::nothing},
+/// Those that are written most come first.
+constexpr std::array<MechanismSyntax, 8> mechanisms{{{"ip4", SpfMechanism::ip4, Argument::network4},
                                                      {"include", SpfMechanism::include, Argument::domain},
+                                                     {"all", SpfMechanism::all, Argument::nothing},
+                                                     {"ip6", SpfMechanism::ip6, Argument::network6},
                                                      {"a", SpfMechanism::a, Argument::domain_and_lengths},
                                                      {"mx", SpfMechanism::mx, Argument::domain_and_lengths},
                                                      {"ptr", SpfMechanism::ptr, Argument::optional_domain},
-                                                     {"ip4", SpfMechanism::ip4, Argument::network4},
-                                                     {"ip6", SpfMechanism::ip6, Argument::network6},
                                                      {"exists", SpfMechanism::exists, Argument::domain}}};
 
 Failure wrong(std::string_view term, std::string_view why) {
@@ -111,7 +114,8 @@ base::Result<SpfDirective> parse_directive(std::string_view term) {
   directive.text = term;
   auto rest = term;
   directive.qualifier = take_qualifier(rest);
-  const auto name = rest.substr(0, rest.find_first_of(":/"));
+  const auto behind = std::find_if(rest.begin(), rest.end(), [](char c) { return c == ':' || c == '/'; });
+  const auto name = rest.substr(0, static_cast<std::size_t>(behind - rest.begin()));
   const auto known = std::find_if(mechanisms.begin(), mechanisms.end(), [&](const MechanismSyntax& syntax) {
     return base::iequals(syntax.name, name);
   });
@@ -142,15 +146,9 @@ std::string_view modifier_problem(std::string_view name, std::string_view value,
   return {};
 }
 
-}  // namespace
-
-bool is_spf_record(std::string_view text) {
-  return base::istarts_with(text, version) && (text.size() == version.size() || text[version.size()] == ' ');
-}
-
-base::Result<SpfRecord> parse_spf_record(std::string_view text) {
-  const auto printable = [](char c) { return !base::is_control(c) && !base::is_high(c); };
-  if (!std::all_of(text.begin(), text.end(), printable))
+base::Result<SpfRecord> parse(std::string_view text) {
+  const auto unprintable = [](char c) { return base::is_control(c) || base::is_high(c); };
+  if (std::count_if(text.begin(), text.end(), unprintable) > 0)
     return Failure{"there are octets in it that are not printable ASCII"};
   SpfRecord record;
   text.remove_prefix(version.size());
@@ -167,6 +165,28 @@ base::Result<SpfRecord> parse_spf_record(std::string_view text) {
     record.directives.push_back(*directive);
   }
   return record;
+}
+
+/// A record with the text that its views point into.
+struct Reading {
+  explicit Reading(std::string_view read) : text(read), record(parse(text)) {}
+  const std::string text;
+  const base::Result<SpfRecord> record;
+};
+
+}  // namespace
+
+bool is_spf_record(std::string_view text) {
+  return base::istarts_with(text, version) && (text.size() == version.size() || text[version.size()] == ' ');
+}
+
+std::shared_ptr<const base::Result<SpfRecord>> parse_spf_record(std::string_view text) {
+  constexpr std::size_t longest_kept = 512;  // no record should be longer (RFC 7208 3.4)
+  static thread_local std::array<std::shared_ptr<const Reading>, 512> readings;
+  auto& kept = readings[std::hash<std::string_view>()(text) % readings.size()];
+  const auto reading = kept && kept->text == text ? kept : std::make_shared<const Reading>(text);
+  if (text.size() <= longest_kept) kept = reading;
+  return {reading, &reading->record};
 }
 
 }  // namespace gatepost::mail

@@ -1,6 +1,7 @@
 // An SPF record as terms (RFC 7208 4.5, 4.6, 5, 6, 12). Syntax only: nothing is expanded or looked up.
 #pragma once
 
+#include <memory>
 #include <string_view>
 #include <vector>
 
@@ -33,7 +34,8 @@ struct SpfRecord {
 bool is_spf_record(std::string_view text);
 
 /// All terms, or what is wrong with the first that is none, in words for its author. `text` must be
-/// `is_spf_record()` and outlive the result.
-base::Result<SpfRecord> parse_spf_record(std::string_view text);
+/// `is_spf_record()`; the views point into a copy that the result keeps. What many domains include is read
+/// again and again: each thread remembers what it has parsed lately.
+std::shared_ptr<const base::Result<SpfRecord>> parse_spf_record(std::string_view text);
 
 }  // namespace gatepost::mail

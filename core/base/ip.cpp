@@ -25,6 +25,27 @@ const std::array<ScopedNetwork, 5>& special_v6() {
   return networks;
 }
 
+/// As inet_pton() reads it, but without a terminated copy: SPF records hold dozens of networks.
+bool read_v4(std::string_view text, std::array<std::uint8_t, 4>& bytes) {
+  std::size_t dots = 0;
+  std::size_t digits = 0;
+  unsigned value = 0;
+  for (const char c : text) {
+    if (c == '.' && digits > 0 && dots < 3) {
+      bytes[dots++] = static_cast<std::uint8_t>(value);
+      digits = value = 0;
+      continue;
+    }
+    const bool leading_zero = digits > 0 && value == 0;
+    if (!is_digit(c) || leading_zero) return false;
+    value = value * 10 + static_cast<unsigned>(c - '0');
+    if (value > 255) return false;
+    ++digits;
+  }
+  bytes[3] = static_cast<std::uint8_t>(value);
+  return dots == 3 && digits > 0;
+}
+
 }  // namespace
 
 IpAddress IpAddress::from_v4(std::array<std::uint8_t, 4> bytes) {
@@ -41,10 +62,13 @@ IpAddress IpAddress::from_v6(const Bytes& bytes) {
 }
 
 std::optional<IpAddress> IpAddress::parse(std::string_view text) {
-  if (text.size() >= INET6_ADDRSTRLEN || text.find('\0') != std::string_view::npos) return std::nullopt;
-  const std::string terminated(text);
   std::array<std::uint8_t, 4> v4{};
-  if (::inet_pton(AF_INET, terminated.c_str(), v4.data()) == 1) return from_v4(v4);
+  if (read_v4(text, v4)) return from_v4(v4);
+  // Most that is no IPv4 address is a name.
+  if (text.size() >= INET6_ADDRSTRLEN || text.find(':') == std::string_view::npos ||
+      text.find('\0') != std::string_view::npos)
+    return std::nullopt;
+  const std::string terminated(text);
   Bytes v6{};
   if (::inet_pton(AF_INET6, terminated.c_str(), v6.data()) == 1) return from_v6(v6);
   return std::nullopt;

@@ -75,7 +75,10 @@ bool iends_with(std::string_view text, std::string_view suffix) {
 }
 
 bool is_ascii(std::string_view text) {
-  return std::none_of(text.begin(), text.end(), is_high);
+  // Looks at every octet, so that the compiler can take many at once: most text is ASCII to its end.
+  char all = 0;
+  for (const char c : text) all = static_cast<char>(all | c);
+  return !is_high(all);
 }
 
 bool is_utf8(std::string_view text) {
@@ -88,9 +91,10 @@ bool is_utf8(std::string_view text) {
 }
 
 std::string_view trim(std::string_view text) {
-  const auto first = text.find_first_not_of(" \t");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
+  const auto blank = [](char c) { return c == ' ' || c == '\t'; };
+  while (!text.empty() && blank(text.front())) text.remove_prefix(1);
+  while (!text.empty() && blank(text.back())) text.remove_suffix(1);
+  return text;
 }
 
 std::string_view split_off(std::string_view& rest, char separator) {
@@ -108,10 +112,18 @@ bool parse_number(std::string_view text, std::uint64_t& number) {
 
 std::string printable(std::string_view foreign, std::size_t limit) {
   static constexpr char hex[] = "0123456789abcdef";
+  const auto plain = [](char c) { return !is_control(c) && !is_high(c) && c != '\\'; };
   std::string out;
   out.reserve(std::min(foreign.size(), limit));
   while (!foreign.empty()) {
     if (out.size() >= limit) return out += "...";
+    const auto room = foreign.substr(0, limit - out.size());
+    const auto run = std::find_if_not(room.begin(), room.end(), plain) - room.begin();
+    if (run > 0) {
+      out.append(foreign, 0, static_cast<std::size_t>(run));
+      foreign.remove_prefix(static_cast<std::size_t>(run));
+      continue;
+    }
     const auto length = utf8_character(foreign);
     const char c = foreign.front();
     if (c == '\\') {
@@ -130,9 +142,7 @@ std::string printable(std::string_view foreign, std::size_t limit) {
 
 std::string reply_safe(std::string_view foreign, std::size_t limit) {
   std::string out(foreign.substr(0, limit));
-  for (auto& c : out) {
-    if (is_control(c) || is_high(c)) c = '?';
-  }
+  for (auto& c : out) c = is_control(c) || is_high(c) ? '?' : c;
   if (foreign.size() > limit) out += "...";
   return out;
 }

@@ -229,6 +229,27 @@ TEST_F(PipelineTest, starts_lookups_early_and_awaits_them_at_rcpt) {
   EXPECT_FALSE(findings[0].cached);
 }
 
+TEST_F(PipelineTest, keeps_what_spf_says_of_a_helo_for_the_next_transaction) {
+  using mail::SpfIdentity;
+  using mail::SpfResult;
+  source.zone.add("client.example TXT (failure)");
+  EXPECT_EQ(evidence.spf(mail, SpfIdentity::helo)->result, SpfResult::temperror);
+  evidence.end_transaction();
+  source.zone = tests::FakeZone("client.example TXT \"v=spf1 ~all\"\nother.example TXT \"v=spf1 ?all\"");
+  const auto* said = evidence.spf(mail, SpfIdentity::helo);
+  EXPECT_EQ(said->result, SpfResult::softfail);
+  evidence.end_transaction();
+  EXPECT_EQ(evidence.spf(mail, SpfIdentity::helo), said);
+  mail.sender = *mail::Mailbox::parse("a@other.example");
+  EXPECT_EQ(evidence.spf(mail, SpfIdentity::mail_from)->result, SpfResult::neutral);
+  evidence.end_transaction();
+  mail.sender = *mail::Mailbox::parse("a@client.example");
+  EXPECT_EQ(evidence.spf(mail, SpfIdentity::mail_from)->result, SpfResult::softfail);
+  helo.name = "other.example";
+  evidence.forget_spf();
+  EXPECT_EQ(evidence.spf(mail, SpfIdentity::helo)->result, SpfResult::neutral);
+}
+
 TEST_F(PipelineTest, says_that_a_finding_rests_on_the_cache) {
   configure(sender_domain);
   source.zone.add("remote.example * (no name)");

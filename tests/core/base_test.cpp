@@ -13,9 +13,10 @@ namespace gatepost::base {
 namespace {
 
 TEST(IpAddress, is_read_and_written) {
-  for (const auto* text : {"192.0.2.1", "2001:db8::1", "::", "::1"})
+  for (const auto* text : {"192.0.2.1", "0.0.0.0", "255.255.255.255", "2001:db8::1", "::", "::1"})
     EXPECT_EQ(IpAddress::parse(text)->to_string(), text);
-  for (const auto* text : {"", "192.0.2", "192.0.2.256", "2001:db8::g", "192.0.2.1 ", "1.2.3.4.5"})
+  for (const auto* text : {"", "192.0.2", "192.0.2.256", "2001:db8::g", "192.0.2.1 ", "1.2.3.4.5", "1.2.3.4.",
+                           ".1.2.3", "1..2.3", "01.2.3.4", "1.2.3.00", "1.2.3.0004", "1.2.3.-4", "a.example"})
     EXPECT_FALSE(IpAddress::parse(text)) << text;
 }
 
@@ -78,6 +79,8 @@ TEST(Text, makes_foreign_bytes_printable) {
   EXPECT_EQ(printable("caf\xC3\xA9"), "caf\xC3\xA9");
   EXPECT_EQ(printable("\xFF\xC3(\xED\xA0\x80"), "\\xff\\xc3(\\xed\\xa0\\x80");
   EXPECT_EQ(printable(std::string(600, 'x'), 10), "xxxxxxxxxx...");
+  EXPECT_EQ(printable("five\n and more", 10), "five\\x0a a...");
+  EXPECT_EQ(printable("12345678\n", 8), "12345678...");
 }
 
 TEST(Text, makes_foreign_bytes_fit_for_a_reply) {

@@ -64,6 +64,18 @@ std::string repeated(std::string_view text, int times) {
   return out;
 }
 
+TEST(Spf, keeps_records_apart_however_many_it_has_read) {
+  for (const auto* client : {"192.0.2.1", "198.51.100.1"}) {
+    for (int i = 0; i < 1500; ++i) {
+      const auto record =
+          "v=spf1 exp=n" + std::to_string(i) + ".example ip4:192.0.2." + std::to_string(i % 3) + " -all";
+      const bool listed = client == std::string_view("192.0.2.1") && i % 3 == 1;
+      const auto answer = check_record(record, "", question(client));
+      ASSERT_EQ(answer.result, listed ? SpfResult::pass : SpfResult::fail) << record;
+    }
+  }
+}
+
 TEST(Spf, results_of_small_records) {
   struct Case {
     std::string_view record;
