@@ -133,8 +133,6 @@ class Judgement {
     if (!one_of_ours && !mismatch && !rules_.unresolved.on() && !rules_.alias.on()) return std::move(found_);
     const auto* v4 = evidence_.lookup(a);
     const auto* v6 = evidence_.lookup({a.name, dns::Type::aaaa});
-    // Side by side with these, as it may be needed.
-    if (mismatch) evidence_.client_name(client_);
     if (v4 == nullptr || v6 == nullptr) return std::nullopt;
     const auto& for_client = client_.is_v4() ? *v4 : *v6;
     const bool leads_here = holds(for_client, client_);

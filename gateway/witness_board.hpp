@@ -30,7 +30,7 @@ class WitnessState {
   }
   bool failed_since(base::Instant when) const {
     const auto ticks = failed_at_.load(std::memory_order_relaxed);
-    return ticks != 0 && base::Instant(base::Instant::duration(ticks)) >= when;
+    return ticks != 0 && base::Instant(base::Instant::duration(ticks)) > when;
   }
   /// So often it failed or gave itself away.
   unsigned failures() const { return failures_.load(std::memory_order_relaxed); }

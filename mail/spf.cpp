@@ -1,6 +1,7 @@
 #include "mail/spf.hpp"
 
 #include <algorithm>
+#include <span>
 #include <utility>
 
 #include "core/base/text.hpp"
@@ -93,6 +94,7 @@ class Check {
   std::optional<SpfResult> check_host();
   std::optional<SpfResult> evaluate(const SpfRecord& record);
   std::optional<SpfResult> redirect(std::string_view domain_spec);
+  void look_ahead(std::span<const SpfDirective> rest);
 
   Match match(const SpfDirective& directive);
   Match match_query(const SpfDirective& directive);
@@ -201,12 +203,27 @@ std::optional<SpfResult> Check::evaluate(const SpfRecord& record) {
         return directive.qualifier;
       case Match::temperror: return SpfResult::temperror;
       case Match::permerror: return SpfResult::permerror;
-      case Match::pending: return std::nullopt;
+      case Match::pending:
+        look_ahead(std::span(record.directives)
+                       .subspan(static_cast<std::size_t>(&directive - record.directives.data()) + 1));
+        return std::nullopt;
     }
   }
   if (!record.redirect.empty()) return redirect(record.redirect);
   answer_.mechanism = "default";
   return SpfResult::neutral;
+}
+
+/// What the terms behind one that waits will ask is asked now, so that their lookups go side by side. What
+/// comes of it does not matter, since all begins anew with the answer; only the limit of terms holds for them
+/// together.
+void Check::look_ahead(std::span<const SpfDirective> rest) {
+  Check scout(*this);
+  for (const auto& directive : rest) {
+    if (directive.mechanism == SpfMechanism::all || scout.answer_.lookups == most_lookups) break;
+    scout.match(directive);
+  }
+  answer_.lookups = scout.answer_.lookups;
 }
 
 /// RFC 7208 6.1

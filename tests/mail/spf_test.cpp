@@ -378,5 +378,33 @@ TEST(Spf, a_long_chain_ends_after_one_run_more_than_it_has_links) {
   EXPECT_THAT(checked.answer.mechanism, HasSubstr("include:1.example.org include:2.example.org "));
 }
 
+TEST(Spf, terms_that_do_not_depend_on_each_other_are_looked_up_side_by_side) {
+  const auto checked = check(
+      "example.org TXT \"v=spf1 a:a.example.org mx:m.example.org include:i.example.org exists:e.example.org "
+      "-all\"\n"
+      "a.example.org A 198.51.100.1\nm.example.org MX 1 h.example.org\nh.example.org A 198.51.100.2\n"
+      "i.example.org TXT \"v=spf1 a:j.example.org ?all\"\nj.example.org A 198.51.100.3\n");
+  EXPECT_EQ(checked.answer.result, SpfResult::fail);
+  // The record; its four terms; the host of the MX and the address in the include; the end.
+  EXPECT_EQ(checked.runs, 4U);
+  EXPECT_EQ(checked.asked, 7U);
+}
+
+TEST(Spf, looking_ahead_asks_for_no_more_terms_than_the_limit) {
+  std::string zone = "example.org TXT \"v=spf1 " + [] {
+    std::string terms;
+    for (int i = 0; i < 9; ++i) terms += "include:" + std::to_string(i) + ".example.org ";
+    return terms;
+  }() + "-all\"\n";
+  for (int i = 0; i < 9; ++i) {
+    zone += std::to_string(i) + ".example.org TXT \"v=spf1 ";
+    for (int j = 0; j < 9; ++j) zone += "include:" + std::to_string(10 * i + j) + ".deep.example.org ";
+    zone += "-all\"\n";
+  }
+  const auto checked = check(zone + "* (no data)\n");
+  EXPECT_EQ(checked.answer.result, SpfResult::permerror);
+  EXPECT_LE(checked.asked, 25U);
+}
+
 }  // namespace
 }  // namespace gatepost::mail
