@@ -58,12 +58,20 @@ void Cache::erase(Entries::iterator which) {
   entries_.erase(which);
 }
 
+namespace {
+
+/// Some resolvers say "no such name" without the SOA record that would tell for how long: not every session
+/// is to ask, and wait, for the same name again.
+constexpr std::chrono::seconds shortest_negative{5};
+
+}  // namespace
+
 std::chrono::seconds keeping_time(const Answer& answer) {
   using std::chrono::seconds;
   switch (answer.outcome) {
     case Outcome::found: return std::min(answer.ttl, seconds(3600));
     case Outcome::no_data:
-    case Outcome::no_name: return std::min(answer.ttl, seconds(900));
+    case Outcome::no_name: return std::clamp(answer.ttl, shortest_negative, seconds(900));
     case Outcome::temporary_failure: return seconds(5);
     case Outcome::bogus: return seconds(30);
   }
