@@ -19,6 +19,7 @@
 #include "core/base/text_forms.hpp"
 #include "smtp/facts.hpp"
 #include "smtp/replies.hpp"
+#include "smtp/server_session.hpp"
 #include "telemetry/finding.hpp"
 
 namespace gatepost::checks {
@@ -39,6 +40,8 @@ struct Finding {
   std::optional<Mode> mode = std::nullopt;  ///< unless the check's mode holds
   std::vector<std::string> exempts = {};    ///< of an allow: it holds for these checks only
   std::string header = {};                  ///< field to put in front of the message, with CRLF
+  /// What is said at this stage is to be said only so much later.
+  base::Millis delay{0};
   /// On whose word it rests: the pipeline has them examined, and if one does not pass, the check could not
   /// find out.
   std::vector<WitnessPtr> rests_on = {};
@@ -64,6 +67,9 @@ class Check {
   /// It cannot know anything of a client whose address is not the real one (loopback, private): then it is
   /// not asked.
   virtual bool depends_on_client() const { return false; }
+  /// Goes by what the other checks of the stage have found (Evidence::suspicion()), and is asked only where
+  /// they let the mail go on. Such checks are asked one after another.
+  virtual bool asked_last() const { return false; }
   /// Whose word it takes: examined at the start and every 30 minutes.
   virtual std::vector<WitnessPtr> witnesses() const { return {}; }
 
@@ -73,6 +79,14 @@ class Check {
   virtual Findings rcpt(const smtp::RcptFacts&, Evidence&) const { return Findings{std::in_place}; }
   virtual Findings data(const smtp::DataFacts&, Evidence&) const { return Findings{std::in_place}; }
   virtual Findings message(const smtp::MessageFacts&, Evidence&) const { return Findings{std::in_place}; }
+
+  // What became of it all, for checks that remember (Evidence::memory()). A check may be asked about the same
+  // thing several times; these are said once, and not of clients that are exempt from the check.
+  virtual void opened(const smtp::ConnectFacts&, Evidence&) const {}
+  /// What a recipient is about to be answered: a refusal, or null.
+  virtual void answered(const smtp::RcptFacts&, const smtp::Reply* /*refusal*/, Evidence&) const {}
+  virtual void transaction_ended(const smtp::MailFacts&, const smtp::TransactionRecord&, Evidence&) const {}
+  virtual void closed(const smtp::HeloFacts&, const smtp::SessionTotals&, Evidence&) const {}
 
  private:
   unsigned stages_ = 0;

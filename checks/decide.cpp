@@ -25,7 +25,7 @@ int weight(const Judged& judged) {
 smtp::Decision carry_out(const Judged& judged) {
   switch (judged.finding.verdict) {
     case Verdict::drop: return smtp::Decision::drop(*judged.finding.reply);
-    case Verdict::discard: return {smtp::Decision::Act::discard, std::nullopt};
+    case Verdict::discard: return {smtp::Decision::Act::discard, std::nullopt, {}};
     case Verdict::unknown:
       return smtp::Decision::refuse(judged.finding.reply
                                         ? *judged.finding.reply
@@ -73,9 +73,11 @@ DecisionBasis decide(std::span<const Judged> findings, const PolicyOptions& poli
   const Judged* decisive = nullptr;
   std::vector<const Judged*> scored;
   double sum = 0;
+  base::Millis delay{0};
   for (std::size_t i = 0; i < findings.size(); ++i) {
     const auto& judged = findings[i];
     if (!counts[i]) continue;
+    delay = std::max(delay, judged.finding.delay);
     if (weight(judged) > (decisive == nullptr ? 0 : weight(*decisive))) decisive = &judged;
     if (judged.finding.verdict == Verdict::score) {
       sum += judged.finding.score;
@@ -95,6 +97,7 @@ DecisionBasis decide(std::span<const Judged> findings, const PolicyOptions& poli
   } else if (policy.tag_score > 0 && sum >= policy.tag_score) {
     basis.tag = explain_score(scored, sum, policy.tag_score);
   }
+  basis.decision.delay = delay;
   return basis;
 }
 

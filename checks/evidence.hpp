@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "checks/client_name.hpp"
+#include "checks/memory.hpp"
 #include "checks/witness.hpp"
 #include "core/base/clock.hpp"
 #include "core/dns/answer.hpp"
@@ -85,6 +86,14 @@ struct Site {
   std::vector<base::Network> real_clients;  ///< policy.clients_are_real
 };
 
+/// What the other checks make of the session, when those are asked that come last.
+struct Suspicion {
+  /// Did one find something that speaks against the mail, whether it is enforced or only observed?
+  bool any() const { return !because.empty(); }
+  double score = 0;
+  std::string because;  ///< "helo.mismatch, reverse_dns.none"
+};
+
 /// Answers questions; gateway/ implements it with the real things, tests with tables.
 class EvidenceSource {
  public:
@@ -105,6 +114,9 @@ class EvidenceSource {
   virtual void impeach(const WitnessPtr& witness, std::string_view why) = 0;
   /// Vouches for "no such name".
   virtual WitnessPtr resolver() const = 0;
+
+  /// What is remembered of clients and senders.
+  virtual Memory& memory() = 0;
 
   virtual const Site& site() const = 0;
   /// One of the domains that we take mail for?
@@ -140,7 +152,11 @@ class Evidence final : public dns::Lookup {
   bool suspended(const Witness& witness) const { return source_.suspended(witness); }
   void impeach(const WitnessPtr& witness, std::string_view why) { source_.impeach(witness, why); }
   WitnessPtr resolver() const { return source_.resolver(); }
+  Memory& memory() { return source_.memory(); }
   const Site& site() const { return source_.site(); }
+  /// Set by the pipeline for checks that are asked last.
+  const Suspicion& suspicion() const { return suspicion_; }
+  void set_suspicion(Suspicion suspicion) { suspicion_ = std::move(suspicion); }
   bool ours(std::string_view domain_key) const { return source_.ours(domain_key); }
   base::Instant now() const { return source_.now(); }
   base::WallTime wall() const { return source_.wall(); }
@@ -194,6 +210,7 @@ class Evidence final : public dns::Lookup {
   std::vector<std::unique_ptr<AskedSpf>> spf_;
   std::string past_of_;
   PastAnswer past_;
+  Suspicion suspicion_;
   Rests rests_ = Rests::nothing;
   bool given_up_ = false;
 };

@@ -24,8 +24,14 @@ constexpr auto index_of(Stage stage) {
 }
 
 /// Can a decision be another for it? What is only recorded need not be judged.
-constexpr bool weighs(Verdict verdict) {
-  return verdict != Verdict::none && verdict != Verdict::annotate;
+bool weighs(const Finding& finding) {
+  return (finding.verdict != Verdict::none && finding.verdict != Verdict::annotate) ||
+         finding.delay > base::Millis{0};
+}
+
+/// Does it speak against the mail?
+bool speaks_against(const Finding& finding) {
+  return refuses(finding.verdict) || (finding.verdict == Verdict::score && finding.score > 0);
 }
 
 std::string sender_key(const smtp::MailFacts& facts) {
@@ -56,6 +62,14 @@ void Verdicts::end_transaction() {
   for (auto stage = index_of(Stage::mail); stage < done_.size(); ++stage) done_[stage] = 0;
   std::erase_if(waiting_, [](const Waiting& w) { return w.stage >= Stage::mail; });
   exemption_.reset();
+}
+
+void Verdicts::begin_connect() {
+  std::erase_if(session_, [this](const Record& record) {
+    return record.found == Stage::connect && record.bit != 0 && (client_exempt_ & record.bit) == 0;
+  });
+  std::erase_if(waiting_, [](const Waiting& w) { return w.stage == Stage::connect; });
+  done_[index_of(Stage::connect)] = 0;
 }
 
 void Verdicts::begin_helo() {
@@ -126,6 +140,23 @@ std::string Verdicts::basis_of(std::string_view reason, std::string_view subject
   return {};
 }
 
+Suspicion Verdicts::suspicion(std::span<const Record> of_recipient) const {
+  Suspicion suspicion;
+  const auto add = [&suspicion](std::span<const Record> records) {
+    for (const auto& record : records) {
+      const auto& finding = record.judged.finding;
+      if (record.judged.exempt || !speaks_against(finding)) continue;
+      suspicion.score += finding.score;
+      if (!suspicion.because.empty()) suspicion.because += ", ";
+      suspicion.because += finding.reason.empty() && finding.reply ? finding.reply->token() : finding.reason;
+    }
+  };
+  add(session_);
+  add(transaction_);
+  if (of_recipient.data() != transaction_.data()) add(of_recipient);
+  return suspicion;
+}
+
 // ---- Running
 
 Pipeline::Pipeline(const ChecksOptions& checks, PolicyOptions policy, CheckFiles& files)
@@ -137,8 +168,10 @@ Pipeline::Pipeline(const ChecksOptions& checks, PolicyOptions policy, CheckFiles
     const auto bit = CheckSet{1} << modes_.size();
     modes_.push_back({type.name, options->mode});
     if (options->mode == Mode::off) continue;
-    entries_.push_back({type.name, options->make(files), options->mode, options->on_error,
-                        options->absolute(), options, bit});
+    auto check = options->make(files);
+    const bool last = check->asked_last();
+    entries_.push_back({type.name, std::move(check), options->mode, options->on_error, options->absolute(),
+                        options, bit, last});
   }
   files_ = files.read;
 }
@@ -169,6 +202,7 @@ void Pipeline::meet(const smtp::ConnectFacts& facts, Evidence& evidence, Verdict
     verdicts.client_exempt_ |= entry.bit;
     if (verdicts.keep_all_) verdicts.note_spared(entry.name, entry.bit, blind);
   }
+  tell(verdicts, [&](const Check& check) { check.opened(facts, evidence); });
   if (!blinded) return;
   Finding finding;
   finding.verdict = Verdict::unknown;
@@ -201,27 +235,58 @@ bool Pipeline::examined(std::vector<Finding>& findings, Evidence& evidence, When
   return over;
 }
 
-/// Runs what has not yet spoken at this stage. True: something is still missing.
+/// Asks one check, unless it has spoken at this stage. True: something is still missing.
+template <class Call>
+bool Pipeline::run_one(const Entry& entry, Stage stage, When when, Evidence& evidence, Verdicts& verdicts,
+                       Records& into, std::string_view subject, Call call) const {
+  auto& done = verdicts.done_[index_of(stage)];
+  if (((done | verdicts.client_exempt_) & entry.bit) != 0 || !entry.check->speaks_at(stage)) return false;
+  evidence.begin_check();
+  auto findings = call(*entry.check);
+  if (findings && examined(*findings, evidence, when)) {
+    done |= entry.bit;
+    take(entry, stage, std::move(*findings), evidence, verdicts, into, subject);
+    return false;
+  }
+  const auto known = std::any_of(verdicts.waiting_.begin(), verdicts.waiting_.end(),
+                                 [&](const auto& w) { return w.stage == stage && w.bit == entry.bit; });
+  if (!known) verdicts.waiting_.push_back({stage, entry.bit, evidence.now()});
+  return true;
+}
+
 template <class Call>
 bool Pipeline::run(Stage stage, When when, Evidence& evidence, Verdicts& verdicts, Records& into,
                    std::string_view subject, Call call) const {
-  auto& done = verdicts.done_[index_of(stage)];
   bool pending = false;
   for (const auto& entry : entries_) {
-    if (((done | verdicts.client_exempt_) & entry.bit) != 0 || !entry.check->speaks_at(stage)) continue;
-    evidence.begin_check();
-    auto findings = call(*entry.check);
-    if (findings && examined(*findings, evidence, when)) {
-      done |= entry.bit;
-      take(entry, stage, std::move(*findings), evidence, verdicts, into, subject);
-      continue;
-    }
-    pending = true;
-    const auto known = std::any_of(verdicts.waiting_.begin(), verdicts.waiting_.end(),
-                                   [&](const auto& w) { return w.stage == stage && w.bit == entry.bit; });
-    if (!known) verdicts.waiting_.push_back({stage, entry.bit, evidence.now()});
+    if (!entry.last && run_one(entry, stage, when, evidence, verdicts, into, subject, call)) pending = true;
   }
   return pending;
+}
+
+/// Asks those that come last, one after another, as long as `judge` accepts.
+template <class Call, class Judge>
+Pipeline::Consultation Pipeline::run_last(Stage stage, const Verdicts::Exemption& exemption,
+                                          Evidence& evidence, Verdicts& verdicts, Records& into,
+                                          std::string_view subject, Call call, Judge judge) const {
+  auto judged = judge();
+  bool told = false;
+  for (const auto& entry : entries_) {
+    const bool spared = exemption.all || ((exemption.checks | verdicts.sender_exempt_) & entry.bit) != 0;
+    if (!entry.last || spared || !entry.check->speaks_at(stage)) continue;
+    if (judged.decision.act != smtp::Decision::Act::accept) break;
+    if (!std::exchange(told, true)) evidence.set_suspicion(verdicts.suspicion(into));
+    if (run_one(entry, stage, When::awaited, evidence, verdicts, into, subject, call)) return {true, {}, {}};
+    judged = judge();
+  }
+  return judged;
+}
+
+template <class Tell>
+void Pipeline::tell(const Verdicts& verdicts, Tell tell) const {
+  for (const auto& entry : entries_) {
+    if ((verdicts.client_exempt_ & entry.bit) == 0) tell(*entry.check);
+  }
 }
 
 void Pipeline::take(const Entry& entry, Stage stage, std::vector<Finding> findings, Evidence& evidence,
@@ -278,12 +343,12 @@ bool Pipeline::run_early(const smtp::MailFacts& facts, When when, Evidence& evid
 
 Pipeline::Consultation Pipeline::connect(const smtp::ConnectFacts& facts, Evidence& evidence,
                                          Verdicts& verdicts) const {
-  return early(run_early(facts, when_early(), evidence, verdicts), verdicts);
+  return early(Stage::connect, run_early(facts, when_early(), evidence, verdicts), verdicts);
 }
 
 Pipeline::Consultation Pipeline::helo(const smtp::HeloFacts& facts, Evidence& evidence,
                                       Verdicts& verdicts) const {
-  return early(run_early(facts, when_early(), evidence, verdicts), verdicts);
+  return early(Stage::helo, run_early(facts, when_early(), evidence, verdicts), verdicts);
 }
 
 Pipeline::Consultation Pipeline::mail(const smtp::MailFacts& facts, Evidence& evidence,
@@ -294,7 +359,7 @@ Pipeline::Consultation Pipeline::mail(const smtp::MailFacts& facts, Evidence& ev
     if (!entry.absolute && !senders.empty() && any_address_matches(senders, sender))
       verdicts.sender_exempt_ |= entry.bit;
   }
-  return early(run_early(facts, when_early(), evidence, verdicts), verdicts);
+  return early(Stage::mail, run_early(facts, when_early(), evidence, verdicts), verdicts);
 }
 
 Pipeline::Consultation Pipeline::rcpt(const smtp::RcptFacts& facts, Evidence& evidence,
@@ -304,57 +369,78 @@ Pipeline::Consultation Pipeline::rcpt(const smtp::RcptFacts& facts, Evidence& ev
   // Each recipient is new to the checks of this stage, but one that waited for evidence goes on where it was.
   Records found;
   verdicts.done_[index_of(Stage::rcpt)] = 0;
-  pending = run(Stage::rcpt, When::awaited, evidence, verdicts, found, facts.recipient.text(),
-                [&](const Check& c) { return c.rcpt(facts, evidence); }) ||
-            pending;
+  const auto call = [&](const Check& c) { return c.rcpt(facts, evidence); };
+  const auto subject = facts.recipient.text();
+  pending = run(Stage::rcpt, When::awaited, evidence, verdicts, found, subject, call) || pending;
   if (pending) return {true, {}, {}};
   const auto exemption = exemption_of(facts.recipient, found);
-  auto judged = judge(found, verdicts, exemption);
-  return accept_or_part(facts, std::move(judged), std::move(found), exemption, verdicts);
+  const auto judge_it = [&] { return judge(Stage::rcpt, found, verdicts, exemption); };
+  auto judged = run_last(Stage::rcpt, exemption, evidence, verdicts, found, subject, call, judge_it);
+  if (judged.pending) return judged;
+  auto answer = accept_or_part(facts, std::move(judged), std::move(found), exemption, verdicts);
+  const auto* refusal = answer.decision.reply ? &*answer.decision.reply : nullptr;
+  tell(verdicts, [&](const Check& check) { check.answered(facts, refusal, evidence); });
+  return answer;
 }
 
 Pipeline::Consultation Pipeline::data(const smtp::DataFacts& facts, Evidence& evidence,
                                       Verdicts& verdicts) const {
-  return late(run(Stage::data, When::awaited, evidence, verdicts, verdicts.transaction_, {},
-                  [&](const Check& c) { return c.data(facts, evidence); }),
-              verdicts);
+  return late(Stage::data, evidence, verdicts, [&](const Check& c) { return c.data(facts, evidence); });
 }
 
 Pipeline::Consultation Pipeline::message(const smtp::MessageFacts& facts, Evidence& evidence,
                                          Verdicts& verdicts) const {
-  return late(run(Stage::message, When::awaited, evidence, verdicts, verdicts.transaction_, {},
-                  [&](const Check& c) { return c.message(facts, evidence); }),
-              verdicts);
+  return late(Stage::message, evidence, verdicts, [&](const Check& c) { return c.message(facts, evidence); });
+}
+
+void Pipeline::transaction_ended(const smtp::MailFacts& facts, const smtp::TransactionRecord& record,
+                                 Evidence& evidence, const Verdicts& verdicts) const {
+  tell(verdicts, [&](const Check& check) { check.transaction_ended(facts, record, evidence); });
+}
+
+void Pipeline::session_closed(const smtp::HeloFacts& facts, const smtp::SessionTotals& totals,
+                              Evidence& evidence, const Verdicts& verdicts) const {
+  tell(verdicts, [&](const Check& check) { check.closed(facts, totals, evidence); });
 }
 
 // ---- Judging
 
 /// What is decided at a stage before RCPT: with delayed refusal only a drop, and nothing is waited for.
-Pipeline::Consultation Pipeline::early(bool pending, Verdicts& verdicts) const {
+Pipeline::Consultation Pipeline::early(Stage stage, bool pending, Verdicts& verdicts) const {
   const auto drops = [](const Verdicts::Record& record) {
     return record.judged.finding.verdict == Verdict::drop && record.judged.mode == Mode::enforce;
   };
   const bool dropping = std::any_of(verdicts.session_.begin(), verdicts.session_.end(), drops) ||
                         std::any_of(verdicts.transaction_.begin(), verdicts.transaction_.end(), drops);
-  if (policy_.delay_reject && !dropping) return {};
-  if (pending && !dropping) return {true, {}, {}};
-  return judge({}, verdicts, {});
+  if (pending && !dropping && !policy_.delay_reject) return {true, {}, {}};
+  auto judged = judge(stage, {}, verdicts, {});
+  if (policy_.delay_reject && !dropping) {
+    const auto delay = judged.decision.delay;
+    judged = {};
+    judged.decision.delay = delay;
+  }
+  return judged;
 }
 
-Pipeline::Consultation Pipeline::late(bool pending, Verdicts& verdicts) const {
-  if (pending) return {true, {}, {}};
-  return judge({}, verdicts, verdicts.exemption_.value_or(Verdicts::Exemption{}));
+template <class Call>
+Pipeline::Consultation Pipeline::late(Stage stage, Evidence& evidence, Verdicts& verdicts, Call call) const {
+  auto& found = verdicts.transaction_;
+  if (run(stage, When::awaited, evidence, verdicts, found, {}, call)) return {true, {}, {}};
+  const auto exemption = verdicts.exemption_.value_or(Verdicts::Exemption{});
+  return run_last(stage, exemption, evidence, verdicts, found, {}, call,
+                  [&] { return judge(stage, {}, verdicts, exemption); });
 }
 
-Pipeline::Consultation Pipeline::judge(std::span<const Verdicts::Record> extra, const Verdicts& verdicts,
-                                       const Verdicts::Exemption& exemption) const {
+Pipeline::Consultation Pipeline::judge(Stage stage, std::span<const Verdicts::Record> extra,
+                                       const Verdicts& verdicts, const Verdicts::Exemption& exemption) const {
   if (extra.empty() && verdicts.session_.empty() && verdicts.transaction_.empty()) return {};
   std::vector<Judged> all;
   const auto add = [&](std::span<const Verdicts::Record> records) {
     for (const auto& record : records) {
-      if (!weighs(record.judged.finding.verdict)) continue;
+      if (!weighs(record.judged.finding)) continue;
       auto& judged = all.emplace_back(record.judged);
       judged.exempt = (exemption.checks & record.bit) != 0 || (verdicts.sender_exempt_ & record.bit) != 0;
+      if (record.found != stage) judged.finding.delay = base::Millis{0};
     }
   };
   add(verdicts.session_);
@@ -397,7 +483,7 @@ CheckSet Pipeline::relevant(const Verdicts& verdicts) const {
   CheckSet bits = 0;
   for (const auto* records : {&verdicts.session_, &verdicts.transaction_}) {
     for (const auto& record : *records) {
-      if (record.judged.mode == Mode::enforce && weighs(record.judged.finding.verdict)) bits |= record.bit;
+      if (record.judged.mode == Mode::enforce && weighs(record.judged.finding)) bits |= record.bit;
     }
   }
   for (const auto& entry : entries_) {
@@ -431,7 +517,8 @@ std::string Pipeline::header_fields(const Verdicts& verdicts) const {
     for (const auto& record : *records) fields += record.judged.finding.header;
   }
   if (policy_.tag_score > 0) {
-    const auto judged = judge({}, verdicts, verdicts.exemption_.value_or(Verdicts::Exemption{}));
+    const auto judged =
+        judge(Stage::message, {}, verdicts, verdicts.exemption_.value_or(Verdicts::Exemption{}));
     if (!judged.tag.empty()) fields += "X-Gatepost-Score: " + judged.tag + "\r\n";
   }
   return fields;

@@ -34,6 +34,8 @@ class Verdicts {
   /// `keep_all`: also that a check found nothing, as `gatepost explain` shows it.
   explicit Verdicts(bool keep_all = false) : keep_all_(keep_all) {}
 
+  /// The client is looked at again before its banner.
+  void begin_connect();
   /// A HELO replaces what was found of the one before.
   void begin_helo();
   void end_transaction();
@@ -65,6 +67,8 @@ class Verdicts {
     CheckSet checks = 0;
     bool operator==(const Exemption&) const = default;
   };
+  /// What has been found that speaks against the mail; `of_recipient`: those of the RCPT looked at.
+  Suspicion suspicion(std::span<const Record> of_recipient) const;
   static telemetry::Finding recorded(const Record& record);
   void note_spared(std::string_view check, CheckSet bit, bool blind);
   base::Millis waited(smtp::Stage stage, CheckSet bit, const Evidence& evidence);
@@ -98,6 +102,12 @@ class Pipeline {
   Consultation data(const smtp::DataFacts& facts, Evidence& evidence, Verdicts& verdicts) const;
   Consultation message(const smtp::MessageFacts& facts, Evidence& evidence, Verdicts& verdicts) const;
 
+  // What became of it, to be told once, and before the session's findings and evidence are dropped.
+  void transaction_ended(const smtp::MailFacts& facts, const smtp::TransactionRecord& record,
+                         Evidence& evidence, const Verdicts& verdicts) const;
+  void session_closed(const smtp::HeloFacts& facts, const smtp::SessionTotals& totals, Evidence& evidence,
+                      const Verdicts& verdicts) const;
+
   /// The fields to put in front of the message, now that it is accepted.
   std::string header_fields(const Verdicts& verdicts) const;
 
@@ -122,6 +132,7 @@ class Pipeline {
     bool absolute;
     std::shared_ptr<const CheckOptions> options;  ///< its exemptions
     CheckSet bit;
+    bool last;  ///< see Check::asked_last()
   };
   using Records = std::vector<Verdicts::Record>;
   void meet(const smtp::ConnectFacts& facts, Evidence& evidence, Verdicts& verdicts) const;
@@ -132,18 +143,28 @@ class Pipeline {
   template <class Call>
   bool run(smtp::Stage stage, When when, Evidence& evidence, Verdicts& verdicts, Records& into,
            std::string_view subject, Call call) const;
+  template <class Call>
+  bool run_one(const Entry& entry, smtp::Stage stage, When when, Evidence& evidence, Verdicts& verdicts,
+               Records& into, std::string_view subject, Call call) const;
+  template <class Call, class Judge>
+  Consultation run_last(smtp::Stage stage, const Verdicts::Exemption& exemption, Evidence& evidence,
+                        Verdicts& verdicts, Records& into, std::string_view subject, Call call,
+                        Judge judge) const;
+  template <class Tell>
+  void tell(const Verdicts& verdicts, Tell tell) const;
   void take(const Entry& entry, smtp::Stage stage, std::vector<Finding> findings, Evidence& evidence,
             Verdicts& verdicts, Records& into, std::string_view subject) const;
   bool run_early(const smtp::ConnectFacts& facts, When when, Evidence& evidence, Verdicts& verdicts) const;
   bool run_early(const smtp::HeloFacts& facts, When when, Evidence& evidence, Verdicts& verdicts) const;
   bool run_early(const smtp::MailFacts& facts, When when, Evidence& evidence, Verdicts& verdicts) const;
-  Consultation early(bool pending, Verdicts& verdicts) const;
-  Consultation late(bool pending, Verdicts& verdicts) const;
+  Consultation early(smtp::Stage stage, bool pending, Verdicts& verdicts) const;
+  template <class Call>
+  Consultation late(smtp::Stage stage, Evidence& evidence, Verdicts& verdicts, Call call) const;
   Consultation accept_or_part(const smtp::RcptFacts& facts, Consultation judged, Records found,
                               Verdicts::Exemption exemption, Verdicts& verdicts) const;
   Verdicts::Exemption exemption_of(const mail::Mailbox& recipient, const Records& found) const;
   CheckSet relevant(const Verdicts& verdicts) const;
-  Consultation judge(std::span<const Verdicts::Record> extra, const Verdicts& verdicts,
+  Consultation judge(smtp::Stage stage, std::span<const Verdicts::Record> extra, const Verdicts& verdicts,
                      const Verdicts::Exemption& exemption) const;
 
   std::vector<Entry> entries_;

@@ -124,6 +124,8 @@ bool App::start() {
   configured_ = clock_.wall();
   memory_ = std::make_unique<base::MemoryBudget>(options.smtp.memory.bytes);
   learned_ = std::make_unique<relay::Learned>(static_cast<std::size_t>(options.relay.learned_entries));
+  remembered_ = std::make_unique<checks::Memory>(clock_, state::Origin{},
+                                                 static_cast<std::size_t>(options.state.memory.bytes));
   spill_ = state::make_disk_spill_store(options.state_dir);
   log_ = std::make_unique<telemetry::Log>(options.log.path);
   const auto form = options.log.format == LogFormat::json ? telemetry::RecordWriter::Form::json
@@ -155,7 +157,7 @@ void App::start_workers() {
   const auto& options = snapshot_->config.options;
   const auto form = options.log.format == LogFormat::json ? telemetry::RecordWriter::Form::json
                                                           : telemetry::RecordWriter::Form::text;
-  const Shared shared{clock_,     *memory_,   *learned_, *spill_,
+  const Shared shared{clock_,     *memory_,   *learned_, *remembered_,   *spill_,
                       witnesses_, resolvers_, sessions_, most_sessions()};
   for (unsigned i = 0; i < thread_count(options); ++i) {
     workers_.push_back(

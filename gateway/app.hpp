@@ -83,6 +83,7 @@ class App final : private webui::Queries {
   std::shared_ptr<const Snapshot> snapshot_;
   std::unique_ptr<base::MemoryBudget> memory_;
   std::unique_ptr<relay::Learned> learned_;
+  std::unique_ptr<checks::Memory> remembered_;
   std::unique_ptr<state::SpillStore> spill_;
   std::atomic<std::int64_t> sessions_{0};
   telemetry::Statistics statistics_{clock_};

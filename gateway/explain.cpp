@@ -74,13 +74,14 @@ class Explanation {
   base::SystemClock clock_;
   base::Instant started_ = clock_.now();
   relay::Learned learned_{1};
+  checks::Memory remembered_{clock_, state::Origin{}, std::size_t{1} << 20};
   std::shared_ptr<dns::ResolverHealth> health_ = std::make_shared<dns::ResolverHealth>();
   std::unique_ptr<dns::Resolver> resolver_ =
       dns::make_cares_resolver(io_, clock_, snapshot_->config.options.dns, health_);
   WitnessBoard board_;
   Examiner examiner_{*resolver_, board_, clock_};
   checks::WitnessPtr witness_ = snapshot_->make_resolver_witness();
-  EvidenceContext context_{clock_, learned_, snapshot_, *resolver_, examiner_, witness_};
+  EvidenceContext context_{clock_, learned_, remembered_, snapshot_, *resolver_, examiner_, witness_};
   LiveEvidence source_{context_};
   checks::Evidence evidence_{source_};
   checks::Verdicts verdicts_{true};

@@ -54,6 +54,7 @@ std::optional<smtp::Decision> GatewayDesk::consult(smtp::Stage stage, bool again
     waiting_since_ = {};
   }
   if (!again) {
+    if (stage == smtp::Stage::connect) verdicts_.begin_connect();
     if (stage == smtp::Stage::helo) {
       verdicts_.begin_helo();
       evidence_.forget_spf();
@@ -200,6 +201,7 @@ void GatewayDesk::transaction_ended(const smtp::TransactionRecord& record, base:
   event.spilled = spilled;
   event.duration = duration;
   context_.recorder.record(event);
+  context_.evidence.live->pipeline->transaction_ended(session_->mail_facts(), record, evidence_, verdicts_);
   delivery_.reset();
   message_id_.clear();
   evidence_.end_transaction();
@@ -209,6 +211,7 @@ void GatewayDesk::transaction_ended(const smtp::TransactionRecord& record, base:
 void GatewayDesk::session_closed(const smtp::HeloFacts& facts, const smtp::SessionTotals& totals,
                                  telemetry::Close how, base::Millis duration, std::uint64_t in,
                                  std::uint64_t out) {
+  context_.evidence.live->pipeline->session_closed(facts, totals, evidence_, verdicts_);
   auto findings = verdicts_.session_findings();
   if (auto abuse = command_abuse(totals)) findings.push_back(std::move(*abuse));
   context_.recorder.record(telemetry::SessionClosed{context_.evidence.clock.wall(), facts, totals, findings,

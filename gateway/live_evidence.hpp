@@ -12,6 +12,7 @@ namespace gatepost::gateway {
 struct EvidenceContext {
   const base::Clock& clock;
   relay::Learned& learned;
+  checks::Memory& memory;
   const std::shared_ptr<const Snapshot>& live;  ///< the configuration in force, replaced by reloads
   dns::Resolver& resolver;
   Examiner& examiner;
@@ -36,6 +37,7 @@ class LiveEvidence final : public checks::EvidenceSource {
     context_.examiner.impeach(*witness, why);
   }
   checks::WitnessPtr resolver() const override { return context_.resolver_witness; }
+  checks::Memory& memory() override { return context_.memory; }
   const checks::Site& site() const override { return context_.live->site; }
   bool ours(std::string_view domain_key) const override { return context_.live->domains.ours(domain_key); }
   base::Instant now() const override { return context_.clock.now(); }

@@ -53,6 +53,21 @@ void SmtpOptions::visit(base::Visitor& v) {
   v.section({.key = "tls", .help = "STARTTLS for clients: TLS 1.2 and 1.3."}, tls);
 }
 
+void StateOptions::visit(base::Visitor& v) {
+  v.field(
+      {.key = "memory",
+       .help = "Memory that what the checks remember of clients and senders may take at most. What is worth "
+               "least is forgotten first.",
+       .restart = true},
+      memory);
+  v.field(
+      {.key = "write_interval",
+       .help = "How often what has changed is written to state_dir/state.db: a crash forgets no more than "
+               "that.",
+       .restart = true},
+      write_interval);
+}
+
 void WebOptions::visit(base::Visitor& v) {
   v.field({.key = "listen",
            .help = "Where the status page, /api/v1/status, /metrics, /livez and /readyz are served; none if "
@@ -107,6 +122,7 @@ void Options::visit(base::Visitor& v) {
   v.map({.key = "routes", .help = "Ways to internal servers, by name."}, routes);
   v.section({.key = "relay", .help = "Handing messages on."}, relay);
   v.section({.key = "dns", .help = "The domain name system."}, dns);
+  v.section({.key = "state", .help = "What is remembered from one session to the next."}, state);
   v.section({.key = "policy", .help = "What holds for all checks."}, policy);
   v.section({.key = "checks", .help = "The checks, each in a table of its own."}, checks);
   v.section({.key = "web", .help = "The status page."}, web);

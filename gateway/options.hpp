@@ -37,6 +37,12 @@ struct SmtpOptions {
   void visit(base::Visitor& v);
 };
 
+struct StateOptions {
+  base::ByteSize memory = base::operator""_MiB(96);
+  base::Millis write_interval{500};
+  void visit(base::Visitor& v);
+};
+
 struct WebOptions {
   std::vector<base::Endpoint> listen;
   base::Secret password_hash;
@@ -61,6 +67,7 @@ struct Options {
   std::map<std::string, relay::RouteOptions> routes;
   relay::RelayOptions relay;
   dns::ResolverOptions dns;
+  StateOptions state;
   checks::PolicyOptions policy;
   checks::ChecksOptions checks;
   WebOptions web;

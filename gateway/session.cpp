@@ -231,6 +231,7 @@ net::Task<void> Session::pause(base::Millis delay) {
   watching_ = false;
   if (deadline_.interrupted() != net::Interrupt::expired) co_return interrupted();
   deadline_.clear();
+  if (machine_.before_banner()) look_for_early_talk();
   take_step(machine_.resumed());
 }
 

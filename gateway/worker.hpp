@@ -20,6 +20,7 @@ struct Shared {
   const base::Clock& clock;
   base::MemoryBudget& memory;
   relay::Learned& learned;
+  checks::Memory& remembered;
   state::SpillStore& spill;
   WitnessBoard& witnesses;
   const std::shared_ptr<dns::ResolverHealth>& resolvers;

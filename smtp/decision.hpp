@@ -3,6 +3,7 @@
 
 #include <optional>
 
+#include "core/base/clock.hpp"
 #include "smtp/reply.hpp"
 
 namespace gatepost::smtp {
@@ -16,6 +17,7 @@ struct Decision {
   };
   Act act = Act::accept;
   std::optional<Reply> reply;
+  base::Millis delay{0};  ///< it is said only so much later; nothing is read meanwhile
 
   static Decision accept() { return {}; }
   static Decision refuse(Reply reply) { return {Act::refuse, std::move(reply)}; }

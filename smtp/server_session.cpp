@@ -34,6 +34,10 @@ void ServerSession::note_proxy(const base::Endpoint& client, const base::Endpoin
 }
 
 Step ServerSession::consulted(Decision decision) {
+  if (const auto delay = std::exchange(decision.delay, base::Millis{0}); delay > base::Millis{0}) {
+    held_ = std::make_unique<Decision>(std::move(decision));
+    return {Action::pause, stage(), delay};
+  }
   if (decision.act == Decision::Act::drop) {
     const auto subject =
         state_ == State::open && transaction_ ? transaction_->candidate.mailbox.text() : std::string();
@@ -498,7 +502,11 @@ Step ServerSession::tls_failed(std::string_view why) {
 }
 
 Step ServerSession::resumed() {
-  return go_on();
+  if (!held_) return go_on();
+  const auto decision = std::exchange(held_, nullptr);
+  // Who talks while the banner is held back is looked at again.
+  if (state_ == State::connected && connect_.early_talk) return {Action::consult, Stage::connect};
+  return consulted(std::move(*decision));
 }
 
 Step ServerSession::timed_out(Say why) {

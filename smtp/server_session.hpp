@@ -7,7 +7,7 @@
 //   Action::body     read into body_space(), then fed_body(n, rest)
 //   Action::deliver  delivered(result)
 //   Action::start_tls  do the handshake, then tls_started() or tls_failed()
-//   Action::pause    wait step.delay, then resumed()
+//   Action::pause    wait step.delay, then resumed(); before the banner, note_early_talk() if bytes came
 //   Action::close    write what is in output(), then close
 //
 // Replies gather in output(); whoever drives the machine writes them before anything that suspends.
@@ -167,7 +167,7 @@ class ServerSession {
   /// Between transactions with nothing to do: may be told to leave at a shutdown.
   bool idle() const { return state_ == State::greeted || state_ == State::ready; }
 
-  /// Bytes came before the banner. To be said before start().
+  /// Bytes came before the banner. To be said before start(), or before resumed().
   void note_early_talk() { connect_.early_talk = true; }
   /// A load balancer has told who the client really is. To be said before start().
   void note_proxy(const base::Endpoint& client, const base::Endpoint& local);
@@ -185,6 +185,8 @@ class ServerSession {
   bool has_body() const { return transaction_ && transaction_->body; }
   /// The client said QUIT.
   bool quit() const { return quit_; }
+  /// The banner has not been sent yet.
+  bool before_banner() const { return state_ == State::connected; }
   bool in_transaction() const { return transaction_ != nullptr; }
   const SessionTotals& totals() const { return totals_; }
   /// Of the transaction under way, from 1.
@@ -284,6 +286,7 @@ class ServerSession {
   HeloFacts helo_;
   std::unique_ptr<Transaction> transaction_;
   std::unique_ptr<Chunk> chunk_;
+  std::unique_ptr<Decision> held_;       ///< to be carried out after a pause
   std::unique_ptr<Reply> mail_refusal_;  ///< repeated to what a pipelining client sent behind a refused MAIL
   std::string output_;
   Extensions offered_;

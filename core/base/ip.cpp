@@ -144,13 +144,18 @@ std::optional<Network> Network::parse(std::string_view text) {
   if (slash != std::string_view::npos && (!parse_number(text.substr(slash + 1), prefix) || prefix > bits)) {
     return std::nullopt;
   }
-  Network network;
-  network.prefix_ = static_cast<std::uint8_t>(128 - bits + prefix);
-  auto bytes = address->bytes();
-  for (unsigned bit = network.prefix_; bit < 128; ++bit)
+  return Network(*address, static_cast<unsigned>(128 - bits + prefix));
+}
+
+Network Network::around(const IpAddress& address, unsigned v4_bits, unsigned v6_bits) {
+  return {address, address.is_v4() ? 96 + v4_bits : v6_bits};
+}
+
+Network::Network(const IpAddress& address, unsigned prefix) : prefix_(static_cast<std::uint8_t>(prefix)) {
+  auto bytes = address.bytes();
+  for (unsigned bit = prefix_; bit < 128; ++bit)
     bytes[bit / 8] &= static_cast<std::uint8_t>(~(0x80U >> (bit % 8)));
-  network.address_ = IpAddress::from_v6(bytes);
-  return network;
+  address_ = IpAddress::from_v6(bytes);
 }
 
 bool Network::contains(const IpAddress& address) const {

@@ -61,12 +61,17 @@ class Network {
  public:
   Network() = default;
   static std::optional<Network> parse(std::string_view text);
+  /// The network that an address is in, with a prefix of so many bits for IPv4 (0 to 32) or IPv6 (0 to 128).
+  static Network around(const IpAddress& address, unsigned v4_bits, unsigned v6_bits);
   const IpAddress& first() const { return address_; }
   bool contains(const IpAddress& address) const;
   std::string to_string() const;
   auto operator<=>(const Network&) const = default;
 
  private:
+  /// `prefix` in bits of the IPv6 form.
+  Network(const IpAddress& address, unsigned prefix);
+
   IpAddress address_;
   std::uint8_t prefix_ = 128;  ///< in bits of the IPv6 form (IPv4 /24 is 120 here)
 };

@@ -86,6 +86,7 @@ class Source final : public EvidenceSource {
   }
   void impeach(const WitnessPtr& witness, std::string_view) override { impeached.insert(witness->name); }
   WitnessPtr resolver() const override { return resolver_; }
+  Memory& memory() override { return memory_; }
   const Site& site() const override { return site_; }
   bool ours(std::string_view domain) const override { return world_.routes.count(std::string(domain)) > 0; }
   base::Instant now() const override { return clock_.now(); }
@@ -102,6 +103,7 @@ class Source final : public EvidenceSource {
   const World& world_;
   tests::FakeZone zone_;
   FakeClock clock_;
+  Memory memory_{clock_, state::Origin{}, std::size_t{1} << 20};
   Site site_;
   WitnessPtr resolver_;
   bool late_;

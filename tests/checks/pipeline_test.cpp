@@ -45,6 +45,7 @@ struct Source final : EvidenceSource {
     static const auto witness = std::make_shared<const Witness>(Witness{"the resolver", {}, {}});
     return witness;
   }
+  Memory& memory() override { return memory_; }
   const Site& site() const override { return site_; }
   Site& site() { return site_; }
   void pass(base::Millis time) { clock_.advance(time); }
@@ -55,6 +56,7 @@ struct Source final : EvidenceSource {
  private:
   Site site_;
   tests::FakeClock clock_;
+  Memory memory_{clock_, state::Origin{}, std::size_t{1} << 20};
 };
 
 struct PipelineTest : testing::Test {

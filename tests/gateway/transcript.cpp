@@ -392,6 +392,7 @@ class Stage {
   relay::RelayOptions relay_options_;
   relay::Deliverer deliverer_{io_, pool_, spill_, clock_, relay_options_};
   relay::Learned learned_{1000};
+  checks::Memory remembered_{clock_, state::Origin{}, std::size_t{1} << 20};
   telemetry::Log log_{"/dev/null"};
   telemetry::Recorder recorder_{log_, telemetry::RecordWriter::Form::json};
   gateway::ServerRegistry servers_;
@@ -402,7 +403,10 @@ class Stage {
   gateway::Examiner examiner_{resolver_, witnesses_, clock_};
   checks::WitnessPtr resolver_witness_ = gateway::make_resolver_witness({"example.org"});
   gateway::DeskContext desk_{
-      {clock_, learned_, snapshot_, resolver_, examiner_, resolver_witness_}, chunks_, deliverer_, recorder_};
+      {clock_, learned_, remembered_, snapshot_, resolver_, examiner_, resolver_witness_},
+      chunks_,
+      deliverer_,
+      recorder_};
   std::shared_ptr<FakePeer> peer_ = std::make_shared<FakePeer>();
   std::unique_ptr<Session> session_;
   std::size_t read_ = 0;

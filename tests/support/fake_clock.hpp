@@ -10,6 +10,8 @@ class FakeClock final : public base::Clock {
  public:
   base::Instant now() const override { return now_; }
   base::WallTime wall() const override { return wall_; }
+  /// The wall clock leaps; the steady one never does.
+  void set_wall(base::WallTime wall) { wall_ = wall; }
   void advance(base::Millis by) {
     now_ += by;
     wall_ += by;

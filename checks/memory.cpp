@@ -1,0 +1,13 @@
+#include "checks/memory.hpp"
+
+namespace gatepost::checks {
+
+Memory::Memory(const base::Clock& clock, const state::Origin& origin, std::size_t) : clock_(clock) {
+  if (!origin.fresh) clock_.resume(origin.now, origin.wall);
+}
+
+std::vector<state::Durable*> Memory::tables() {
+  return {};
+}
+
+}  // namespace gatepost::checks

@@ -1,0 +1,25 @@
+// What the checks remember of clients and senders from one session to the next: bounded tables, shared by all
+// threads, each with its share of the memory given.
+#pragma once
+
+#include <vector>
+
+#include "core/state/table.hpp"
+
+namespace gatepost::checks {
+
+class Memory {
+ public:
+  /// `bytes`: what all tables may take together.
+  Memory(const base::Clock& clock, const state::Origin& origin, std::size_t bytes);
+
+  state::Second now() const { return clock_.now(); }
+  const state::StateClock& clock() const { return clock_; }
+  /// All tables.
+  std::vector<state::Durable*> tables();
+
+ private:
+  state::StateClock clock_;
+};
+
+}  // namespace gatepost::checks
