@@ -102,6 +102,49 @@ TEST_F(SessionTest, asks_before_it_greets) {
   EXPECT_EQ(said(), "220 mx.example.org ESMTP Gatepost\r\n");
 }
 
+Decision held(Decision decision, int seconds) {
+  decision.delay = std::chrono::seconds(seconds);
+  return decision;
+}
+
+TEST_F(SessionTest, holds_an_answer_back_as_long_as_policy_says) {
+  start();
+  say("EHLO client.example");
+  say("MAIL FROM:<a@remote.example>");
+  feed("RCPT TO:<user@example.org>\r\n");
+  step = session->consulted(held(Decision::refuse(reply(Say::unknown_recipient, {"user@example.org"})), 5));
+  EXPECT_EQ(step.action, Action::pause);
+  EXPECT_EQ(step.delay, std::chrono::seconds(5));
+  EXPECT_EQ(said(), "");
+  step = session->resumed();
+  EXPECT_EQ(step.action, Action::read);
+  EXPECT_EQ(said().substr(0, 10), "550 5.1.1 ");
+  EXPECT_EQ(session->totals().slowed, 0U) << "that counts errors";
+}
+
+TEST_F(SessionTest, asks_again_if_the_client_talks_while_the_banner_is_held_back) {
+  restart();
+  step = session->consulted(held(Decision::accept(), 5));
+  EXPECT_EQ(step.action, Action::pause);
+  EXPECT_TRUE(session->before_banner());
+  session->note_early_talk();
+  step = session->resumed();
+  EXPECT_EQ(step.action, Action::consult);
+  EXPECT_EQ(step.stage, Stage::connect);
+  EXPECT_EQ(said(), "");
+  step = session->consulted(Decision::accept());
+  EXPECT_EQ(said().substr(0, 4), "220 ");
+  EXPECT_FALSE(session->before_banner());
+}
+
+TEST_F(SessionTest, greets_after_a_delay_in_which_the_client_kept_quiet) {
+  restart();
+  step = session->consulted(held(Decision::accept(), 5));
+  step = session->resumed();
+  EXPECT_EQ(step.action, Action::read);
+  EXPECT_EQ(said().substr(0, 4), "220 ");
+}
+
 TEST_F(SessionTest, offers_what_the_host_can_do_and_never_auth) {
   start();
   host.offered.max_size = 1000;
