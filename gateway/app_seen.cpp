@@ -77,6 +77,13 @@ std::vector<std::string> App::warnings() const {
   if (!is_writable_directory(snapshot_->config.options.state_dir))
     found.push_back("state_dir " + snapshot_->config.options.state_dir +
                     " is not writable: large messages are refused with 452");
+  const auto saved = writer_->health();
+  if (!saved.well) {
+    found.push_back(
+        fmt::format("what is remembered has not been written to disk since {}, and goes on in memory: {}",
+                    telemetry::format_time(saved.since), saved.why));
+  }
+  if (!saved.lost.empty()) found.push_back(saved.lost);
   if (memory_->level() == base::MemoryBudget::Level::full)
     found.push_back("memory for messages is used up: new messages get 452, new sessions 421");
   if (const auto most = most_sessions(); most < snapshot_->config.options.smtp.max_sessions) {
