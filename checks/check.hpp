@@ -64,6 +64,8 @@ class Check {
   bool speaks_at(smtp::Stage stage) const { return (stages_ >> static_cast<unsigned>(stage) & 1U) != 0; }
   /// At the stages of the message, when all recipients have been taken.
   bool speaks_late() const { return speaks_at(smtp::Stage::data) || speaks_at(smtp::Stage::message); }
+  /// Could it do so of this mail?
+  virtual bool speaks_late_of(const smtp::MailFacts&) const { return speaks_late(); }
   /// It cannot know anything of a client whose address is not the real one (loopback, private): then it is
   /// not asked.
   virtual bool depends_on_client() const { return false; }

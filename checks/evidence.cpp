@@ -68,10 +68,15 @@ mail::SpfQuestion Evidence::spf_question(const smtp::MailFacts& facts, mail::Spf
   return question;
 }
 
-const mail::SpfAnswer* Evidence::spf(const smtp::MailFacts& facts, mail::SpfIdentity identity) {
+const mail::SpfAnswer* Evidence::known_spf(mail::SpfIdentity identity) const {
   for (const auto& asked : spf_) {
     if (asked->identity == identity) return &asked->answer;
   }
+  return nullptr;
+}
+
+const mail::SpfAnswer* Evidence::spf(const smtp::MailFacts& facts, mail::SpfIdentity identity) {
+  if (const auto* known = known_spf(identity)) return known;
   auto answer = mail::check_spf(spf_question(facts, identity), *this);
   if (!answer) return nullptr;
   return &spf_.emplace_back(std::make_unique<AskedSpf>(AskedSpf{identity, std::move(*answer)}))->answer;

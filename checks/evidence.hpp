@@ -91,7 +91,8 @@ struct Suspicion {
   /// Did one find something that speaks against the mail, whether it is enforced or only observed?
   bool any() const { return !because.empty(); }
   double score = 0;
-  std::string because;  ///< "helo.mismatch, reverse_dns.none"
+  unsigned refusals = 0;  ///< only observed
+  std::string because;    ///< "helo.mismatch, reverse_dns.none"
 };
 
 /// Answers questions; gateway/ implements it with the real things, tests with tables.
@@ -142,6 +143,8 @@ class Evidence final : public dns::Lookup {
   const ClientName* known_client_name() const { return client_name_ ? &*client_name_ : nullptr; }
   /// The result for an identity; HELO and sender are those of `facts`.
   const mail::SpfAnswer* spf(const smtp::MailFacts& facts, mail::SpfIdentity identity);
+  /// As far as some check has asked for it: asks nothing.
+  const mail::SpfAnswer* known_spf(mail::SpfIdentity identity) const;
   /// What spf() asks.
   mail::SpfQuestion spf_question(const smtp::MailFacts& facts, mail::SpfIdentity identity) const;
   /// To be asked before a refusal rests on a witness's word. Valid until it is asked again: who failed is

@@ -142,6 +142,7 @@ constexpr std::array texts{
     Text{Say::headers_stray_line, "headers.stray_line", 550, {5, 6, 0}, "this message is refused for its header: it holds a line that is no header field"},
     Text{Say::headers_many_fields, "headers.many_fields", 550, {5, 6, 0}, "this message is refused for its header: its header has too many fields"},
     Text{Say::headers_forged_received, "headers.forged_received", 550, {5, 6, 0}, "this message is refused for its header: it holds a Received field that claims to be this server's"},
+    Text{Say::greylisted, "greylist.deferred", 451, {4, 7, 1}, "mail from this sender for {} is new here; try again in {} s, a retry is all it takes (greylisting)"},
 
     Text{Say::backend_down, "relay.down", 451, {4, 4, 1}, "the mail server behind this one cannot be reached; please try again later"},
     Text{Say::backend_lost, "relay.lost", 451, {4, 4, 2}, "the mail server behind this one closed the connection; please try again later"},

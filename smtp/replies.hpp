@@ -37,7 +37,7 @@ enum class Say : std::uint8_t {
   headers_many_dates, headers_no_from, headers_many_froms, headers_bad_from, headers_no_address, headers_many_addresses,
   headers_no_message_id, headers_bad_message_id, headers_many_message_ids, headers_no_subject, headers_many_subjects,
   headers_no_to, headers_many_tos, headers_raw_8bit, headers_long_line, headers_stray_line,
-  headers_many_fields, headers_forged_received,
+  headers_many_fields, headers_forged_received, greylisted,
   // Relay
   backend_down, backend_lost, backend_timeout, outcome_unknown, split_recipients, suspects_noted, capability_lost,
   backend_refused, backend_deferred, relay_failed,

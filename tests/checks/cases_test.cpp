@@ -8,9 +8,9 @@
 //   file: <name> <text>       a file named @DIR@/<name> holds this line (more lines: more of these)
 //   directory:, route:, past: see recipient.cases
 //   case: <facts> -> <findings>    facts: client, helo, from, to, accepted, helo_before, data (header lines
-//                             with | between); findings: "verdict reason @stage", "score 2.5 reason @stage",
-//                             joined by " + ", with "[observe]" or "[enforce]" behind a reason that has its
-//                             own mode, and
+//                             with | between), suspicion (reasons of others, for checks asked last);
+//                             findings: "verdict reason @stage", "score 2.5 reason @stage", joined by " + ",
+//                             with "[observe]" or "[enforce]" behind a reason that has its own mode, and
 //                             "(impeached NAME)" for each list that gave itself away
 //   says: <text>              what the first finding of the last case says to the client
 //   because: <text>           the evidence of its first finding
@@ -164,6 +164,9 @@ Found findings_of(const Check& check, Source& source, const std::map<std::string
     return found == facts.end() ? otherwise : found->second;
   };
   Evidence evidence(source);
+  Suspicion suspicion;
+  suspicion.because = fact("suspicion", "");
+  evidence.set_suspicion(suspicion);
   smtp::ConnectFacts connect;
   connect.client.address = *base::IpAddress::parse(fact("client", "203.0.113.9"));
   connect.local.address = *base::IpAddress::parse("192.0.2.25");
