@@ -4,6 +4,8 @@
 
 #include <vector>
 
+#include "checks/crowd.hpp"
+#include "checks/rates.hpp"
 #include "core/state/table.hpp"
 
 namespace gatepost::checks {
@@ -17,6 +19,9 @@ class Memory {
   const state::StateClock& clock() const { return clock_; }
   /// All tables.
   std::vector<state::Durable*> tables();
+
+  Crowd crowd;
+  Rates rates;
 
  private:
   state::StateClock clock_;
