@@ -42,6 +42,9 @@ struct Finding {
   std::string header = {};                  ///< field to put in front of the message, with CRLF
   /// What is said at this stage is to be said only so much later.
   base::Millis delay{0};
+  /// A refusal that is said even in place of what relay control and directory say, since whether there is
+  /// such a recipient is not to be told.
+  bool veils = false;
   /// On whose word it rests: the pipeline has them examined, and if one does not pass, the check could not
   /// find out.
   std::vector<WitnessPtr> rests_on = {};

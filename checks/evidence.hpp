@@ -95,6 +95,13 @@ struct Suspicion {
   std::string because;    ///< "helo.mismatch, reverse_dns.none"
 };
 
+/// What was found when the session began, for checks of how much a client does.
+struct Admission {
+  std::optional<Crowd::Place> place;  ///< among the client's open sessions
+  bool crowded = false;               ///< there was none left
+  bool too_many_sessions = false;     ///< of late
+};
+
 /// Answers questions; gateway/ implements it with the real things, tests with tables.
 class EvidenceSource {
  public:
@@ -160,6 +167,8 @@ class Evidence final : public dns::Lookup {
   /// Set by the pipeline for checks that are asked last.
   const Suspicion& suspicion() const { return suspicion_; }
   void set_suspicion(Suspicion suspicion) { suspicion_ = std::move(suspicion); }
+  /// Kept until the session ends.
+  Admission& admission() { return admission_; }
   bool ours(std::string_view domain_key) const { return source_.ours(domain_key); }
   base::Instant now() const { return source_.now(); }
   base::WallTime wall() const { return source_.wall(); }
@@ -214,6 +223,7 @@ class Evidence final : public dns::Lookup {
   std::string past_of_;
   PastAnswer past_;
   Suspicion suspicion_;
+  Admission admission_;
   Rests rests_ = Rests::nothing;
   bool given_up_ = false;
 };

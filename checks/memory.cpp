@@ -3,12 +3,18 @@
 namespace gatepost::checks {
 
 Memory::Memory(const base::Clock& clock, const state::Origin& origin, std::size_t bytes)
-    : greylist(origin.hash_key, bytes / 10 * 4), clock_(clock) {
+    : crowd(origin.hash_key),
+      rates("rates", origin.hash_key, bytes / 100 * 25),
+      greylist(origin.hash_key, bytes / 100 * 40),
+      clock_(clock) {
   if (!origin.fresh) clock_.resume(origin.now, origin.wall);
 }
 
 std::vector<state::Durable*> Memory::tables() {
-  return {&greylist.table()};
+  return {
+      &rates,
+      &greylist.table(),
+  };
 }
 
 }  // namespace gatepost::checks

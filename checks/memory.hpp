@@ -4,7 +4,9 @@
 
 #include <vector>
 
+#include "checks/crowd.hpp"
 #include "checks/greylist_table.hpp"
+#include "checks/rates.hpp"
 #include "core/state/table.hpp"
 
 namespace gatepost::checks {
@@ -19,6 +21,8 @@ class Memory {
   /// All tables.
   std::vector<state::Durable*> tables();
 
+  Crowd crowd;
+  Rates rates;
   Greylist greylist;
 
  private:

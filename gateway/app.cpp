@@ -156,8 +156,8 @@ void App::start_workers() {
   const auto& options = snapshot_->config.options;
   const auto form = options.log.format == LogFormat::json ? telemetry::RecordWriter::Form::json
                                                           : telemetry::RecordWriter::Form::text;
-  const Shared shared{clock_,     *memory_,   *learned_, *remembered_,   *spill_,
-                      witnesses_, resolvers_, sessions_, most_sessions()};
+  const Shared shared{clock_,     *memory_,   *learned_,  *remembered_, *spill_,
+                      witnesses_, resolvers_, held_back_, sessions_,    most_sessions()};
   for (unsigned i = 0; i < thread_count(options); ++i) {
     workers_.push_back(
         std::make_unique<Worker>(i, shared, snapshot_, statistics_.make_recorder(*log_, form)));
@@ -219,6 +219,7 @@ void App::tick() {
   watch_witnesses();
   watch_files();
   watch_state();
+  watch_slowed();
   if (ticks_ % 5 == 0) probe_backends();
   if (ticks_ % 10 == 0) examine_witnesses();
   if (ticks_ % 10 == 0) save_capabilities();

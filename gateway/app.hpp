@@ -52,6 +52,7 @@ class App final : private webui::Queries {
   void watch_files();
   void watch_state();
   void close_memory();
+  void watch_slowed();
   void read_checks_again();
   std::vector<std::string> witness_names() const;
   std::string resolvers_in_words() const;
@@ -91,6 +92,7 @@ class App final : private webui::Queries {
   std::unique_ptr<checks::Memory> remembered_;
   std::unique_ptr<state::WriteBehind> writer_;  ///< of these two into the store
   std::unique_ptr<state::SpillStore> spill_;
+  HeldBack held_back_;
   std::atomic<std::int64_t> sessions_{0};
   telemetry::Statistics statistics_{clock_};
   std::unique_ptr<telemetry::Log> log_;
@@ -119,6 +121,7 @@ class App final : private webui::Queries {
   std::size_t descriptors_ = 0;     ///< how many the system lets us have
   std::atomic<std::uint64_t> shortages_{0};
   unsigned ticks_ = 0;
+  bool warned_of_slowed_ = false;
   bool stopping_ = false;
 };
 

@@ -182,6 +182,8 @@ void App::add_metrics(telemetry::MetricsBuilder& b) const {
   b.add("gatepost_build_info", 1, {{"version", version()}});
   b.add("gatepost_memory_bytes", number(memory_->used()));
   b.add("gatepost_memory_cap_bytes", number(memory_->cap()));
+  b.add("gatepost_slowed_sessions", number(held_back_.now()));
+  b.add("gatepost_slow_skipped_total", number(held_back_.skipped()));
   b.add("gatepost_learned_entries", number(learned_->size()));
   b.add("gatepost_log_lines_dropped_total", number(log_->dropped()));
   b.add("gatepost_config_reloads_total", number(reloads_good_.load()), {{"result", "taken"}});

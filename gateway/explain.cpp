@@ -43,6 +43,13 @@ std::string_view word_of(const Decision& decision) {
   return decision.act == Decision::Act::discard ? "discard" : words[code_of(decision)];
 }
 
+/// "(after 5 s) ", "(and closes the connection) "
+std::string how_said(const Decision& decision) {
+  if (decision.act == Decision::Act::drop) return "(and closes the connection) ";
+  if (decision.delay == base::Millis{0}) return {};
+  return "(after " + base::TextForm<base::Millis>::print(decision.delay) + ") ";
+}
+
 /// One mail, asked about as a session would.
 class Explanation {
  public:
@@ -162,7 +169,9 @@ void Explanation::ask_recipients() {
     const smtp::RcptFacts facts{mail_, recipient, accepted_};
     auto decision = consult([&] { return snapshot_->pipeline->rcpt(facts, evidence_, verdicts_); });
     if (decision.act == Decision::Act::accept) accepted_.push_back({recipient, {}});
+    const bool over = decision.act == Decision::Act::drop;
     judged_.push_back({recipient.text(), std::move(decision)});
+    if (over) break;
   }
 }
 
@@ -231,8 +240,8 @@ void Explanation::print() const {
   }
   fmt::print("\n");
   for (const auto& judged : judged_) {
-    fmt::print("{:<8} {}{}\n", word_of(judged.decision),
-               judged.recipient.empty() ? "" : "<" + judged.recipient + "> ",
+    fmt::print("{:<8} {}{}{}\n", word_of(judged.decision),
+               judged.recipient.empty() ? "" : "<" + judged.recipient + "> ", how_said(judged.decision),
                judged.decision.reply ? judged.decision.reply->line() : "");
   }
   if (!headers_.empty() && exit_code() == 0) fmt::print("\nput in front of the message:\n{}", headers_);
@@ -256,6 +265,9 @@ void Explanation::print_json() const {
     w.field("rcpt", judged.recipient);
     w.field("decision", word_of(judged.decision));
     if (judged.decision.reply) w.field("reply", judged.decision.reply->line());
+    if (judged.decision.delay > base::Millis{0})
+      w.field("delay_ms", static_cast<std::uint64_t>(judged.decision.delay.count()));
+    if (judged.decision.act == Decision::Act::drop) w.flag("closes", true);
     w.end_item();
   }
   w.end_list();

@@ -50,7 +50,7 @@ Worker::Worker(unsigned index, const Shared& shared, std::shared_ptr<const Snaps
       live_(std::move(snapshot)),
       resolver_(dns::make_cares_resolver(io_, shared.clock, live_->config.options.dns, shared.resolvers)),
       examiner_(*resolver_, shared.witnesses, shared.clock),
-      context_{io_, shared.clock, chunks_, shared.spill, buffers_, {}},
+      context_{io_, shared.clock, chunks_, shared.spill, buffers_, shared.held_back, {}},
       desk_{{shared_.clock, shared_.learned, shared_.remembered, live_, *resolver_, examiner_,
              resolver_witness_},
             chunks_,

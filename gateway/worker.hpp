@@ -24,6 +24,7 @@ struct Shared {
   state::SpillStore& spill;
   WitnessBoard& witnesses;
   const std::shared_ptr<dns::ResolverHealth>& resolvers;
+  HeldBack& held_back;
   std::atomic<std::int64_t>& sessions;  ///< open in all threads
   std::int64_t most_sessions;           ///< as many as there are descriptors for
 };

@@ -38,6 +38,9 @@ enum class Say : std::uint8_t {
   headers_no_message_id, headers_bad_message_id, headers_many_message_ids, headers_no_subject, headers_many_subjects,
   headers_no_to, headers_many_tos, headers_raw_8bit, headers_long_line, headers_stray_line,
   headers_many_fields, headers_forged_received, greylisted,
+  headers_many_fields, headers_forged_received,
+  rate_concurrent, rate_sessions, rate_messages, rate_recipients, rate_unknown, rate_domain_messages,
+  rate_domain_recipients, rate_persistent, harvest_later, harvest_stopped,
   // Relay
   backend_down, backend_lost, backend_timeout, outcome_unknown, split_recipients, suspects_noted, capability_lost,
   backend_refused, backend_deferred, relay_failed,

@@ -17,6 +17,8 @@ const std::vector<MetricDescription> descriptions{
     {"gatepost_build_info", "Version of the program; always 1.", MetricType::Gauge},
     {"gatepost_smtp_sessions_total", "SMTP sessions begun.", MetricType::Counter},
     {"gatepost_smtp_sessions", "SMTP sessions open now.", MetricType::Gauge},
+    {"gatepost_slowed_sessions", "Sessions whose answer is held back now.", MetricType::Gauge},
+    {"gatepost_slow_skipped_total", "Answers that were to be held back and were not, since smtp.max_slowed sessions were already.", MetricType::Counter},
     {"gatepost_smtp_tls_sessions_total", "SMTP sessions that used TLS.", MetricType::Counter},
     {"gatepost_smtp_health_checks_total", "Connections of load balancers that only looked whether we live.", MetricType::Counter},
     {"gatepost_smtp_session_duration_seconds", "How long sessions last.", MetricType::Histogram},

@@ -8,9 +8,11 @@
 //   file: <name> <text>       a file named @DIR@/<name> holds this line (more lines: more of these)
 //   directory:, route:, past: see recipient.cases
 //   case: <facts> -> <findings>    facts: client, helo, from, to, accepted, helo_before, data (header lines
-//                             with | between), suspicion (reasons of others, for checks asked last);
-//                             findings: "verdict reason @stage", "score 2.5 reason @stage", joined by " + ",
-//                             with "[observe]" or "[enforce]" behind a reason that has its own mode, and
+//                             with | between), suspicion (reasons of others, for checks asked last); what other
+//                             sessions of the client and sender did before, as numbers: open (still open),
+//                             sessions, messages, known and unknown (recipients), told (recipients refused by
+//                             rate); findings: "verdict reason @stage", "score 2.5 reason @stage", joined by
+//                             " + ", with "[observe]" or "[enforce]" behind a reason that has its own mode, and
 //                             "(impeached NAME)" for each list that gave itself away
 //   says: <text>              what the first finding of the last case says to the client
 //   because: <text>           the evidence of its first finding
@@ -157,6 +159,54 @@ std::string describe(const Found& all, const Source& source) {
   return text;
 }
 
+/// What others of the same client and sender have done before, and what of it goes on.
+class Before {
+ public:
+  Before(const Check& check, Source& source, const std::map<std::string, std::string>& facts)
+      : check_(check), source_(source), facts_(facts) {}
+
+  void happen(const smtp::MailFacts& mail) {
+    for (auto left = number("sessions"); left > 0; --left) open(mail.helo.connect);
+    open_.clear();
+    for (auto left = number("open"); left > 0; --left) open(mail.helo.connect);
+    Evidence evidence(source_);
+    smtp::TransactionRecord record;
+    record.stage = smtp::Stage::message;
+    for (auto left = number("messages"); left > 0; --left)
+      check_.transaction_ended(known(mail, evidence), record, evidence);
+    const auto unknown = smtp::reply(smtp::Say::unknown_recipient, {"nobody@example.org"});
+    for (auto left = number("unknown"); left > 0; --left) answer(mail, &unknown, evidence);
+    for (auto left = number("known"); left > 0; --left) answer(mail, nullptr, evidence);
+    const auto told = smtp::reply(smtp::Say::rate_messages, {"", "", ""});
+    for (auto left = number("told"); left > 0; --left) answer(mail, &told, evidence);
+  }
+
+ private:
+  int number(const char* key) const {
+    const auto found = facts_.find(key);
+    return found == facts_.end() ? 0 : std::stoi(found->second);
+  }
+  void open(const smtp::ConnectFacts& connect) {
+    check_.opened(connect, *open_.emplace_back(std::make_unique<Evidence>(source_)));
+  }
+  /// Whoever did something was asked about before.
+  const smtp::MailFacts& known(const smtp::MailFacts& mail, Evidence& evidence) const {
+    Found ignored;
+    const smtp::RcptFacts rcpt{mail, recipient_, {}};
+    ask(source_, ignored, smtp::Stage::rcpt, [&] { return check_.rcpt(rcpt, evidence); });
+    return mail;
+  }
+  void answer(const smtp::MailFacts& mail, const smtp::Reply* refusal, Evidence& evidence) const {
+    check_.answered({known(mail, evidence), recipient_, {}}, refusal, evidence);
+  }
+
+  const Check& check_;
+  Source& source_;
+  const std::map<std::string, std::string>& facts_;
+  const mail::Mailbox recipient_ = *mail::Mailbox::parse("user@example.org");
+  std::vector<std::unique_ptr<Evidence>> open_;
+};
+
 /// Runs a check through all stages of a session with these facts.
 Found findings_of(const Check& check, Source& source, const std::map<std::string, std::string>& facts) {
   const auto fact = [&facts](const char* key, std::string otherwise) {
@@ -170,6 +220,16 @@ Found findings_of(const Check& check, Source& source, const std::map<std::string
   smtp::ConnectFacts connect;
   connect.client.address = *base::IpAddress::parse(fact("client", "203.0.113.9"));
   connect.local.address = *base::IpAddress::parse("192.0.2.25");
+  const auto from = fact("from", "a@remote.example");
+  const auto set_sender = [&from](smtp::MailFacts& mail) {
+    if (!mail.null_sender) mail.sender = *mail::Mailbox::parse(from);
+  };
+  smtp::HeloFacts any_helo{connect, "client.example", true, false, {}, {}, 0, {}};
+  smtp::MailFacts any_mail{any_helo, {}, from == "<>", {}};
+  set_sender(any_mail);
+  Before others(check, source, facts);
+  others.happen(any_mail);
+  check.opened(connect, evidence);
   Found all;
   ask(source, all, smtp::Stage::connect, [&] { return check.connect(connect, evidence); });
   if (facts.count("helo_before") > 0) {
@@ -180,9 +240,8 @@ Found findings_of(const Check& check, Source& source, const std::map<std::string
   smtp::HeloFacts helo{connect, fact("helo", "client.example"), true, false, {}, {},
                        0,       fact("helo_before", "")};
   ask(source, all, smtp::Stage::helo, [&] { return check.helo(helo, evidence); });
-  const auto from = fact("from", "a@remote.example");
   smtp::MailFacts mail{helo, {}, from == "<>", {}};
-  if (!mail.null_sender) mail.sender = *mail::Mailbox::parse(from);
+  set_sender(mail);
   ask(source, all, smtp::Stage::mail, [&] { return check.mail(mail, evidence); });
   std::vector<smtp::Recipient> accepted;
   if (facts.count("accepted") > 0) accepted.push_back({*mail::Mailbox::parse(facts.at("accepted")), {}});
