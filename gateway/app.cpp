@@ -157,8 +157,8 @@ void App::start_workers() {
   const auto& options = snapshot_->config.options;
   const auto form = options.log.format == LogFormat::json ? telemetry::RecordWriter::Form::json
                                                           : telemetry::RecordWriter::Form::text;
-  const Shared shared{clock_,     *memory_,   *learned_, *remembered_,   *spill_,
-                      witnesses_, resolvers_, sessions_, most_sessions()};
+  const Shared shared{clock_,  *memory_,   *learned_,  *remembered_, callouts_,
+                      *spill_, witnesses_, resolvers_, sessions_,    most_sessions()};
   for (unsigned i = 0; i < thread_count(options); ++i) {
     workers_.push_back(
         std::make_unique<Worker>(i, shared, snapshot_, statistics_.make_recorder(*log_, form)));
