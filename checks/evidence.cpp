@@ -99,6 +99,24 @@ const Testimony* Evidence::examine(const WitnessPtr& witness) {
   return answer->get();
 }
 
+const CalloutAnswer* Evidence::callout(const CalloutQuestion& question) {
+  const auto about = question.address.key();
+  auto asked = std::find_if(callouts_.begin(), callouts_.end(),
+                            [&](const auto& other) { return other.about == about; });
+  if (asked == callouts_.end()) {
+    asked = callouts_.insert(asked, {about, std::make_shared<Answer<CalloutAnswer>>(bell_)});
+    bell_->while_muffled([&] { source_.callout(question, asked->answer); });
+  }
+  const auto* answer = asked->answer->get();
+  if (answer != nullptr) rests_ = answer->cached ? Rests::cache : Rests::live;
+  return answer;
+}
+
+bool Evidence::calling_out() const {
+  return std::any_of(callouts_.begin(), callouts_.end(),
+                     [](const auto& asked) { return asked.answer->get() == nullptr; });
+}
+
 const PastAnswer& Evidence::past(const smtp::RcptFacts& facts) {
   if (past_of_ != facts.recipient.text()) {
     past_ = source_.past(facts);
@@ -112,6 +130,7 @@ void Evidence::end_transaction() {
   past_of_.clear();
   // An examination holds for a minute, a session may last longer.
   testimonies_.clear();
+  callouts_.clear();
   // Else a session of many transactions would look through the answers of all of them, each time.
   std::erase_if(dns_, [](const AskedDns& asked) { return !asked.open(); });
   // Postmaster at the name in HELO is the same whoever the sender is (RFC 7208 2.3).
@@ -124,7 +143,7 @@ bool Evidence::pending() const {
   const auto open = [](const auto& asked) { return asked.answer->get() == nullptr; };
   return std::any_of(dns_.begin(), dns_.end(), [](const AskedDns& asked) { return asked.open(); }) ||
          std::any_of(recipients_.begin(), recipients_.end(), open) ||
-         std::any_of(testimonies_.begin(), testimonies_.end(), open);
+         std::any_of(testimonies_.begin(), testimonies_.end(), open) || calling_out();
 }
 
 void Evidence::when_answered(std::function<void()> call) {

@@ -123,6 +123,11 @@ class EvidenceSource {
   /// Vouches for "no such name".
   virtual WitnessPtr resolver() const = 0;
 
+  /// Has the sender's mail server asked whether it takes the address. `answer` is set by itself when the time
+  /// is over that the question's settings give a session; what comes later is remembered.
+  virtual void callout(const CalloutQuestion& question,
+                       const std::shared_ptr<Answer<CalloutAnswer>>& answer) = 0;
+
   /// What is remembered of clients and senders.
   virtual Memory& memory() = 0;
 
@@ -158,6 +163,11 @@ class Evidence final : public dns::Lookup {
   /// examined anew then.
   const Testimony* examine(const WitnessPtr& witness);
 
+  /// The answer for an address.
+  const CalloutAnswer* callout(const CalloutQuestion& question);
+  /// A mail server is being asked: that takes its own time, not that for DNS.
+  bool calling_out() const;
+
   const PastAnswer& past(const smtp::RcptFacts& facts);
   bool suspended(const Witness& witness) const { return source_.suspended(witness); }
   void impeach(const WitnessPtr& witness, std::string_view why) { source_.impeach(witness, why); }
@@ -186,7 +196,7 @@ class Evidence final : public dns::Lookup {
   /// Calls once, at the next answer; at once if nothing is pending.
   void when_answered(std::function<void()> call);
   /// The session's time for DNS is over: what is open counts as a temporary failure, and so does what is
-  /// asked from now on and not in the cache. False if nothing was open.
+  /// asked from now on and not in the cache. A callout goes on. False if nothing was open.
   bool give_up();
 
   /// What the answers given since the last call of begin_check() rest on.
@@ -218,6 +228,7 @@ class Evidence final : public dns::Lookup {
   std::shared_ptr<Answer<DnsAnswer>> spare_;  ///< unused yet
   std::vector<Asked<RecipientAnswer>> recipients_;
   std::vector<Asked<Testimony>> testimonies_;
+  std::vector<Asked<CalloutAnswer>> callouts_;
   std::optional<ClientName> client_name_;
   std::vector<std::unique_ptr<AskedSpf>> spf_;
   std::string past_of_;

@@ -6,6 +6,7 @@ Memory::Memory(const base::Clock& clock, const state::Origin& origin, std::size_
     : crowd(origin.hash_key),
       rates("rates", origin.hash_key, bytes / 100 * 25),
       greylist(origin.hash_key, bytes / 100 * 40),
+      callouts("callout", origin.hash_key, bytes / 100 * 5),
       clock_(clock) {
   if (!origin.fresh) clock_.resume(origin.now, origin.wall);
 }
@@ -14,6 +15,7 @@ std::vector<state::Durable*> Memory::tables() {
   return {
       &rates,
       &greylist.table(),
+      &callouts,
   };
 }
 

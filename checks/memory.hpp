@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "checks/callouts.hpp"
 #include "checks/crowd.hpp"
 #include "checks/greylist_table.hpp"
 #include "checks/rates.hpp"
@@ -24,6 +25,7 @@ class Memory {
   Crowd crowd;
   Rates rates;
   Greylist greylist;
+  Callouts callouts;
 
  private:
   state::StateClock clock_;

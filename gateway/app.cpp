@@ -156,7 +156,7 @@ void App::start_workers() {
   const auto& options = snapshot_->config.options;
   const auto form = options.log.format == LogFormat::json ? telemetry::RecordWriter::Form::json
                                                           : telemetry::RecordWriter::Form::text;
-  const Shared shared{clock_,     *memory_,   *learned_,  *remembered_, *spill_,
+  const Shared shared{clock_,     *memory_,   *learned_,  *remembered_, callouts_,      *spill_,
                       witnesses_, resolvers_, held_back_, sessions_,    most_sessions()};
   for (unsigned i = 0; i < thread_count(options); ++i) {
     workers_.push_back(

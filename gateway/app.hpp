@@ -76,6 +76,7 @@ class App final : private webui::Queries {
   webui::DnsStatus dns_status() const;
   void add_metrics(telemetry::MetricsBuilder& builder) const;
   void add_dns_metrics(telemetry::MetricsBuilder& builder) const;
+  void add_callout_metrics(telemetry::MetricsBuilder& builder) const;
   std::vector<std::string> warnings() const;
 
   std::string config_path_;
@@ -91,6 +92,7 @@ class App final : private webui::Queries {
   std::unique_ptr<relay::Learned> learned_;
   std::unique_ptr<checks::Memory> remembered_;
   std::unique_ptr<state::WriteBehind> writer_;  ///< of these two into the store
+  CalloutBoard callouts_;
   std::unique_ptr<state::SpillStore> spill_;
   HeldBack held_back_;
   std::atomic<std::int64_t> sessions_{0};

@@ -190,6 +190,7 @@ void App::add_metrics(telemetry::MetricsBuilder& b) const {
   b.add("gatepost_config_reloads_total", number(reloads_bad_.load()), {{"result", "refused"}});
   b.add("gatepost_config_last_reload_success", reload_error_.empty() ? 1 : 0);
   add_dns_metrics(b);
+  add_callout_metrics(b);
   for (const auto& [name, directory] : snapshot_->directories)
     b.add("gatepost_directory_objects", number(directory->size()), {{"directory", name}});
   if (snapshot_->tls) {
@@ -239,6 +240,17 @@ void App::add_dns_metrics(telemetry::MetricsBuilder& b) const {
   }
   for (const auto& name : witness_names())
     b.add("gatepost_witness_trusted", witnesses_.of(name)->suspended() ? 0 : 1, {{"witness", name}});
+}
+
+void App::add_callout_metrics(telemetry::MetricsBuilder& b) const {
+  using checks::CalloutResult;
+  for (const auto result :
+       {CalloutResult::taken, CalloutResult::refused, CalloutResult::takes_all, CalloutResult::sender_refused,
+        CalloutResult::unknown, CalloutResult::not_asked}) {
+    b.add("gatepost_callouts_total", static_cast<double>(callouts_.count_of(result)),
+          {{"result", std::string(checks::name_of(result))}});
+  }
+  b.add("gatepost_callouts_open", static_cast<double>(callouts_.open()));
 }
 
 }  // namespace gatepost::gateway

@@ -21,6 +21,7 @@ using smtp::Stage;
 using telemetry::Verdict;
 
 constexpr int cannot_ask = 3;
+constexpr base::Millis sweep_interval{100};
 
 int complain(const std::string& what) {
   std::fprintf(stderr, "gatepost explain: %s\n", what.c_str());
@@ -68,6 +69,7 @@ class Explanation {
     std::string recipient;  ///< empty: all, at an early stage or for the message
     Decision decision;
   };
+  bool wait_until(base::Instant until);
   template <class Ask>
   Decision consult(Ask ask);
   bool ask_early();
@@ -88,7 +90,11 @@ class Explanation {
   WitnessBoard board_;
   Examiner examiner_{*resolver_, board_, clock_};
   checks::WitnessPtr witness_ = snapshot_->make_resolver_witness();
-  EvidenceContext context_{clock_, learned_, remembered_, snapshot_, *resolver_, examiner_, witness_};
+  CalloutBoard callouts_;
+  std::unique_ptr<net::Connector> connector_ = net::make_tcp_connector(io_, 0);
+  CalloutProber prober_{{io_, *connector_, *resolver_, clock_, remembered_, callouts_, snapshot_->site}};
+  EvidenceContext context_{clock_,     learned_,  remembered_, snapshot_,
+                           *resolver_, examiner_, witness_,    arguments_.callout ? &prober_ : nullptr};
   LiveEvidence source_{context_};
   checks::Evidence evidence_{source_};
   checks::Verdicts verdicts_{true};
@@ -133,7 +139,18 @@ std::string Explanation::prepare() {
   return {};
 }
 
-/// Asks until everything is known, or the time for DNS is over.
+/// Lets something happen. False: time is over, or nothing more would.
+bool Explanation::wait_until(base::Instant until) {
+  const bool calling_out = evidence_.calling_out();
+  if (!calling_out && clock_.now() >= until) return false;
+  const auto step = clock_.now() + sweep_interval;
+  io_.restart();
+  io_.run_one_until(calling_out ? step : std::min(step, until));
+  prober_.sweep(clock_.now());
+  return calling_out || !io_.stopped();
+}
+
+/// Asks until everything is known, or the time for DNS is over; a callout ends by itself.
 template <class Ask>
 Decision Explanation::consult(Ask ask) {
   const auto until = started_ + snapshot_->pipeline->policy().dns_budget;
@@ -141,9 +158,7 @@ Decision Explanation::consult(Ask ask) {
   while (answer.pending) {
     bool rung = false;
     evidence_.when_answered([&rung] { rung = true; });
-    io_.restart();
-    while (!rung && clock_.now() < until && io_.run_one_until(until) > 0) {
-    }
+    while (!rung && wait_until(until)) continue;
     if (!rung) evidence_.give_up();
     answer = ask();
   }

@@ -88,11 +88,13 @@ void GatewayDesk::go_on_meanwhile() {
 }
 
 void GatewayDesk::when_ready(std::function<void()> call) {
-  waiting_since_ = context_.evidence.clock.now();
+  if (!evidence_.calling_out()) waiting_since_ = context_.evidence.clock.now();
   evidence_.when_answered(std::move(call));
 }
 
+/// A callout ends by itself, and is made only when the other checks want nothing of DNS any more.
 base::Millis GatewayDesk::patience() const {
+  if (evidence_.calling_out()) return Desk::patience();
   return std::max(context_.evidence.live->pipeline->policy().dns_budget - waited_, base::Millis{0});
 }
 

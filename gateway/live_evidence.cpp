@@ -22,6 +22,17 @@ void LiveEvidence::examine(const checks::WitnessPtr& witness,
   context_.examiner.examine(witness, [answer](const checks::Testimony& said) { answer->set(said); });
 }
 
+void LiveEvidence::callout(const checks::CalloutQuestion& question,
+                           const std::shared_ptr<checks::Answer<checks::CalloutAnswer>>& answer) {
+  if (context_.prober != nullptr)
+    return context_.prober->ask(question, [answer](const auto& said) { answer->set(said); });
+  const auto& memory = context_.memory;
+  auto known = checks::recall(memory.callouts, question.address, memory.now());
+  const checks::CalloutAnswer not_asked{checks::CalloutResult::not_asked,
+                                        "not probed by explain without --callout", false};
+  answer->set(known ? std::move(*known) : not_asked);
+}
+
 void LiveEvidence::recipient(const mail::Mailbox& mailbox,
                              const std::shared_ptr<checks::Answer<checks::RecipientAnswer>>& answer) {
   const auto& live = *context_.live;

@@ -202,6 +202,8 @@ int main(int argc, char** argv) {
   explain_command
       ->add_option("--dns", explain.dns, "resolver to ask instead of the configured ones, as address:port")
       ->delimiter(',');
+  explain_command->add_flag("--callout", explain.callout,
+                            "ask the sender's mail server, too, if sender_callout is on");
   explain_command->add_flag("--json", explain.json, "print JSON");
   explain_command->callback([&] { result = run_explain(explain); });
 

@@ -55,6 +55,8 @@ const std::vector<MetricDescription> descriptions{
     {"gatepost_dns_latency_seconds_total", "Time that a resolver took for all its answers together.", MetricType::Counter},
     {"gatepost_dns_cache_hits_total", "Questions that the caches could answer.", MetricType::Counter},
     {"gatepost_dns_cache_misses_total", "Questions that they could not.", MetricType::Counter},
+    {"gatepost_callouts_total", "Senders that their mail server was asked about (sender_callout), by what came of it.", MetricType::Counter},
+    {"gatepost_callouts_open", "Conversations with senders' mail servers now.", MetricType::Gauge},
     {"gatepost_witness_trusted", "0 while the resolver or a DNS list is not to be trusted, so that nothing is refused on its word.", MetricType::Gauge},
 };
 // clang-format on

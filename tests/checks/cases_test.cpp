@@ -7,6 +7,8 @@
 //   suspended: <witness>      a list that is switched off
 //   file: <name> <text>       a file named @DIR@/<name> holds this line (more lines: more of these)
 //   directory:, route:, past: see recipient.cases
+//   callout: <address> <result> <words>    what asking the sender's mail server comes to; another address is
+//   a mistake deferred: <address> <times>            its mail has been deferred so often for want of that
 //   case: <facts> -> <findings>    facts: client, helo, from, to, accepted, helo_before, data (header lines
 //                             with | between), suspicion (reasons of others, for checks asked last); what other
 //                             sessions of the client and sender did before, as numbers: open (still open),
@@ -48,6 +50,8 @@ struct World {
   PastAnswer past;
   std::string zone;
   std::set<std::string> suspended;
+  std::map<std::string, CalloutAnswer> callouts;
+  std::map<std::string, int> deferred;
 };
 
 class Source final : public EvidenceSource {
@@ -56,6 +60,10 @@ class Source final : public EvidenceSource {
     site_.hostname = "mx.example.org";
     site_.addresses = {*base::IpAddress::parse("192.0.2.25")};
     resolver_ = std::make_shared<const Witness>(Witness{"resolver", {}, {}});
+    for (const auto& [address, times] : world.deferred) {
+      for (int i = 0; i < times; ++i)
+        count_deferral(memory_.callouts, *mail::Mailbox::parse(address), memory_.now());
+    }
   }
 
   void recipient(const mail::Mailbox& mailbox,
@@ -88,6 +96,20 @@ class Source final : public EvidenceSource {
   }
   void impeach(const WitnessPtr& witness, std::string_view) override { impeached.insert(witness->name); }
   WitnessPtr resolver() const override { return resolver_; }
+  void callout(const CalloutQuestion& question,
+               const std::shared_ptr<Answer<CalloutAnswer>>& answer) override {
+    const auto found = world_.callouts.find(question.address.text());
+    if (found == world_.callouts.end()) {
+      ADD_FAILURE() << "nobody was to be asked about " << question.address.text();
+      return answer->set({});
+    }
+    const auto said = found->second;
+    if (late_) {
+      later_.push_back([answer, said] { answer->set(said); });
+    } else {
+      answer->set(said);
+    }
+  }
   Memory& memory() override { return memory_; }
   const Site& site() const override { return site_; }
   bool ours(std::string_view domain) const override { return world_.routes.count(std::string(domain)) > 0; }
@@ -150,7 +172,7 @@ std::string describe(const Found& all, const Source& source) {
     text += telemetry::name_of(finding.verdict);
     if (finding.verdict == telemetry::Verdict::score) text += fmt::format(" {:g}", finding.score);
     const auto reason = finding.reason.empty() && finding.reply ? finding.reply->token() : finding.reason;
-    text += " " + std::string(reason);
+    if (!reason.empty()) text += " " + std::string(reason);
     if (finding.mode) text += " [" + base::TextForm<Mode>::print(*finding.mode) + "]";
     text += " @" + std::string(smtp::name_of(finding.stage.value_or(stage)));
   }
@@ -303,6 +325,8 @@ class Runner {
     if (key == "past") read_past(rest);
     if (key == "directory") read_directory(rest);
     if (key == "route") read_route(rest);
+    if (key == "callout") read_callout(rest, place);
+    if (key == "deferred") read_deferred(rest);
   }
 
   void begin_world() {
@@ -343,6 +367,23 @@ class Runner {
     const auto domain = base::split_off(rest, ' ');
     const auto route = base::split_off(rest, ' ');
     world_.routes[std::string(domain)] = {std::string(route), rest != "down"};
+  }
+
+  void read_callout(std::string_view rest, const std::string& place) {
+    const auto address = base::split_off(rest, ' ');
+    const auto result = base::split_off(rest, ' ');
+    const auto& names = callout_result_names;
+    const auto found = std::find(names.begin(), names.end(), result);
+    if (found == names.end()) ADD_FAILURE() << place << ": no such result";
+    world_.callouts[std::string(address)] = {static_cast<CalloutResult>(found - names.begin()),
+                                             std::string(rest), false};
+  }
+
+  void read_deferred(std::string_view rest) {
+    const auto address = base::split_off(rest, ' ');
+    std::uint64_t times = 0;
+    base::parse_number(rest, times);
+    world_.deferred[std::string(address)] = static_cast<int>(times);
   }
 
   void run_case(std::string_view text, const std::string& place) {
