@@ -1,6 +1,9 @@
 // Greylisting over time: the pipeline with the real table, and a clock that moves when told.
 #include <gtest/gtest.h>
 
+#include <array>
+#include <thread>
+
 #include "checks/pipeline.hpp"
 #include "gateway/config.hpp"
 #include "tests/support/fake_clock.hpp"
@@ -425,6 +428,23 @@ TEST_F(GreylistTest, asked_twice_says_the_same_and_remembers_once) {
   EXPECT_EQ(greylist.table().use().entries, 1U);
   EXPECT_FALSE(greylist.delivered("b", now, 1, 100));
   EXPECT_EQ(greylist.table().use().entries, 1U) << "what was not seen is not remembered";
+}
+
+TEST_F(GreylistTest, has_one_first_sighting_however_many_see_it_at_once) {
+  auto& greylist = source.memory().greylist;
+  const auto now = source.memory().now();
+  constexpr unsigned names = 2000;
+  constexpr unsigned threads = 4;
+  std::array<std::vector<state::Second>, threads> first;
+  std::vector<std::thread> running;
+  for (unsigned t = 0; t < threads; ++t) {
+    running.emplace_back([&, t] {
+      for (unsigned i = 0; i < names; ++i)
+        first[t].push_back(greylist.see(std::to_string(i), now + t, 1000)->first);
+    });
+  }
+  for (auto& thread : running) thread.join();
+  for (unsigned t = 1; t < threads; ++t) EXPECT_EQ(first[t], first[0]);
 }
 
 TEST_F(GreylistTest, goes_on_after_a_restart) {

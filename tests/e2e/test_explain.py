@@ -53,6 +53,11 @@ class Explain(SharedSiteTest):
         self.assertLessEqual({("reverse_dns", "connect"), ("dynamic_host", "connect"), ("helo", "helo"), ("sender_domain", "mail"), ("spf", "mail"),
                               ("own_domain", "mail"), ("recipient", "rcpt")}, named)
 
+    def test_greylisting_says_what_new_mail_would_be_told(self):
+        _, said = self.explained(config={"checks": {"greylist": {"mode": "enforce", "apply": "all"}}})
+        self.assertEqual((said["decision"], said["reason"]), ("defer", "greylist.deferred"))
+        self.assertIn("try again in 300 s", said["reply"])
+
     def test_a_refusal_is_exit_code_1(self):
         code, said = self.explained(client=NAMELESS)
         self.assertEqual((code, said["decision"], said["reason"]), (1, "reject", "reverse_dns.none"))
