@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "checks/reputation_table.hpp"
 #include "core/state/table.hpp"
 
 namespace gatepost::checks {
@@ -17,6 +18,8 @@ class Memory {
   const state::StateClock& clock() const { return clock_; }
   /// All tables.
   std::vector<state::Durable*> tables();
+
+  Reputation reputation;
 
  private:
   state::StateClock clock_;

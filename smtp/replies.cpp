@@ -142,6 +142,11 @@ constexpr std::array texts{
     Text{Say::headers_stray_line, "headers.stray_line", 550, {5, 6, 0}, "this message is refused for its header: it holds a line that is no header field"},
     Text{Say::headers_many_fields, "headers.many_fields", 550, {5, 6, 0}, "this message is refused for its header: its header has too many fields"},
     Text{Say::headers_forged_received, "headers.forged_received", 550, {5, 6, 0}, "this message is refused for its header: it holds a Received field that claims to be this server's"},
+    Text{Say::early_talk, "early_talker.talk", 554, {5, 5, 0}, "you spoke before this server's greeting; wait for it (RFC 5321 3.1)"},
+    Text{Say::reputation_client, "reputation.client", 550, {5, 7, 1}, "<{}>: {} of the last {} messages and attempts from this address were refused or mistaken; this ends by itself in about {}"},
+    Text{Say::reputation_network, "reputation.network", 550, {5, 7, 1}, "<{}>: {} of the last {} messages and attempts from this network were refused or mistaken; this ends by itself in about {}"},
+    Text{Say::reputation_sender_domain, "reputation.sender_domain", 550, {5, 7, 1}, "{}: {} of the last {} messages from this domain were refused or mistaken; this ends by itself in about {}"},
+    Text{Say::reputation_sender, "reputation.sender", 550, {5, 7, 1}, "<{}>: {} of the last {} messages from this sender were refused or mistaken; this ends by itself in about {}"},
 
     Text{Say::backend_down, "relay.down", 451, {4, 4, 1}, "the mail server behind this one cannot be reached; please try again later"},
     Text{Say::backend_lost, "relay.lost", 451, {4, 4, 2}, "the mail server behind this one closed the connection; please try again later"},

@@ -38,6 +38,7 @@ enum class Say : std::uint8_t {
   headers_no_message_id, headers_bad_message_id, headers_many_message_ids, headers_no_subject, headers_many_subjects,
   headers_no_to, headers_many_tos, headers_raw_8bit, headers_long_line, headers_stray_line,
   headers_many_fields, headers_forged_received,
+  early_talk, reputation_client, reputation_network, reputation_sender_domain, reputation_sender,
   // Relay
   backend_down, backend_lost, backend_timeout, outcome_unknown, split_recipients, suspects_noted, capability_lost,
   backend_refused, backend_deferred, relay_failed,

@@ -7,11 +7,11 @@
 //   suspended: <witness>      a list that is switched off
 //   file: <name> <text>       a file named @DIR@/<name> holds this line (more lines: more of these)
 //   directory:, route:, past: see recipient.cases
-//   case: <facts> -> <findings>    facts: client, helo, from, to, accepted, helo_before, data (header lines
-//                             with | between); findings: "verdict reason @stage", "score 2.5 reason @stage",
-//                             joined by " + ", with "[observe]" or "[enforce]" behind a reason that has its
-//                             own mode, and
-//                             "(impeached NAME)" for each list that gave itself away
+//   case: <facts> -> <findings>    facts: client, early_talk, helo, from, to, accepted, helo_before, data
+//                             (header lines with | between); findings: "verdict reason @stage",
+//                             "score 2.5 reason @stage", joined by " + ", with "[observe]" or "[enforce]"
+//                             behind a reason that has its own mode, and "(impeached NAME)" for each list
+//                             that gave itself away
 //   says: <text>              what the first finding of the last case says to the client
 //   because: <text>           the evidence of its first finding
 //
@@ -167,6 +167,7 @@ Found findings_of(const Check& check, Source& source, const std::map<std::string
   smtp::ConnectFacts connect;
   connect.client.address = *base::IpAddress::parse(fact("client", "203.0.113.9"));
   connect.local.address = *base::IpAddress::parse("192.0.2.25");
+  connect.early_talk = facts.count("early_talk") > 0;
   Found all;
   ask(source, all, smtp::Stage::connect, [&] { return check.connect(connect, evidence); });
   if (facts.count("helo_before") > 0) {
