@@ -23,7 +23,7 @@ constexpr Second ahead = 60;
 constexpr double slack = 1 + 1e-6;
 
 float faded(float sum, Second age, Second half_life) {
-  return sum * std::exp2(-static_cast<float>(age) / static_cast<float>(half_life));
+  return sum <= 0 ? 0 : sum * std::exp2(-static_cast<float>(age) / static_cast<float>(half_life));
 }
 
 /// Until only `rest` of `sum` is there.
@@ -156,7 +156,7 @@ std::string Repute::describe(Second now) const {
 
 std::string about(Second seconds) {
   const auto minutes = (seconds + 59) / 60;
-  return minutes < 120 ? fmt::format("{} min", minutes) : fmt::format("{} h", (minutes + 59) / 60);
+  return minutes < 120 ? fmt::format("{} min", minutes) : fmt::format("{} h", (minutes + 54) / 60);
 }
 
 }  // namespace gatepost::checks

@@ -84,7 +84,7 @@ class Repute {
   std::uint16_t bad_places_before_ = 0;
 };
 
-/// "40 min", "3 h": rounded up.
+/// "40 min", "3 h": rounded up, but for a few minutes beyond an hour.
 std::string about(state::Second seconds);
 
 }  // namespace gatepost::checks

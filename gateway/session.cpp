@@ -305,7 +305,8 @@ bool Session::client_gone() {
 
 void Session::shut_down(bool hard) {
   draining_ = true;
-  if (hard || (machine_.idle() && waiting_)) deadline_.interrupt(net::Interrupt::shutdown);
+  const bool held_back = step_.action == Action::pause && machine_.before_banner();
+  if (hard || held_back || (machine_.idle() && waiting_)) deadline_.interrupt(net::Interrupt::shutdown);
 }
 
 void Session::transaction_ended(const smtp::TransactionRecord& record) {

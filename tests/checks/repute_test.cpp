@@ -142,7 +142,8 @@ TEST(Repute, says_what_it_is) {
 TEST(Repute, rounds_up_what_is_left) {
   EXPECT_EQ(about(1), "1 min");
   EXPECT_EQ(about(3600), "60 min");
-  EXPECT_EQ(about(7201), "3 h");
+  EXPECT_EQ(about(7201), "2 h");
+  EXPECT_EQ(about(7600), "3 h");
 }
 
 TEST(Repute, is_forgotten_when_it_means_nothing_any_more) {
