@@ -86,7 +86,7 @@ struct Site {
   std::vector<base::Network> real_clients;  ///< policy.clients_are_real
 };
 
-/// What the other checks make of the session, when those are asked that come last.
+/// What the checks make of the session: when those are asked that come last, what the others do.
 struct Suspicion {
   /// Did one find something that speaks against the mail, whether it is enforced or only observed?
   bool any() const { return !because.empty(); }
@@ -174,7 +174,7 @@ class Evidence final : public dns::Lookup {
   WitnessPtr resolver() const { return source_.resolver(); }
   Memory& memory() { return source_.memory(); }
   const Site& site() const { return source_.site(); }
-  /// Set by the pipeline for checks that are asked last.
+  /// Set by the pipeline for checks that are asked last; when a transaction has ended, of all of it.
   const Suspicion& suspicion() const { return suspicion_; }
   void set_suspicion(Suspicion suspicion) { suspicion_ = std::move(suspicion); }
   /// Kept until the session ends.

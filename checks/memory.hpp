@@ -8,6 +8,7 @@
 #include "checks/crowd.hpp"
 #include "checks/greylist_table.hpp"
 #include "checks/rates.hpp"
+#include "checks/reputation_table.hpp"
 #include "core/state/table.hpp"
 
 namespace gatepost::checks {
@@ -26,6 +27,7 @@ class Memory {
   Rates rates;
   Greylist greylist;
   Callouts callouts;
+  Reputation reputation;
 
  private:
   state::StateClock clock_;

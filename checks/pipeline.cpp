@@ -396,6 +396,7 @@ Pipeline::Consultation Pipeline::message(const smtp::MessageFacts& facts, Eviden
 
 void Pipeline::transaction_ended(const smtp::MailFacts& facts, const smtp::TransactionRecord& record,
                                  Evidence& evidence, const Verdicts& verdicts) const {
+  evidence.set_suspicion(verdicts.suspicion(verdicts.recipients_));
   tell(verdicts, [&](const Check& check) { check.transaction_ended(facts, record, evidence); });
 }
 

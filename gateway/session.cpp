@@ -317,7 +317,9 @@ bool Session::client_gone() {
 
 void Session::shut_down(bool hard) {
   draining_ = true;
-  if (hard || (machine_.idle() && waiting_)) {
+  // Who has not been greeted yet has nothing to finish.
+  const bool held_back = pause_ != nullptr && machine_.before_banner();
+  if (hard || held_back || (machine_.idle() && waiting_)) {
     deadline_.interrupt(net::Interrupt::shutdown);
   } else if (pause_ != nullptr) {
     pause_->set(true);

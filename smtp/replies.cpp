@@ -156,6 +156,11 @@ constexpr std::array texts{
     Text{Say::rate_persistent, "rate.persistent", 550, {5, 7, 1}, "{} goes on far beyond what is taken here, and was told so more than {}; it is free again in {} s"},
     Text{Say::harvest_later, "harvest.later", 452, {4, 5, 3}, "<{}>: not in this transaction; too many recipients from {} are unknown here"},
     Text{Say::harvest_stopped, "harvest.stopped", 421, {4, 7, 0}, "too many recipients from {} are unknown here; closing the connection"},
+    Text{Say::early_talk, "early_talker.talk", 554, {5, 5, 0}, "you spoke before this server's greeting; wait for it (RFC 5321 3.1)"},
+    Text{Say::reputation_client, "reputation.client", 550, {5, 7, 1}, "<{}>: {} of the last {} messages and attempts from this address were refused or mistaken; this ends by itself in about {}"},
+    Text{Say::reputation_network, "reputation.network", 550, {5, 7, 1}, "<{}>: {} of the last {} messages and attempts from this network were refused or mistaken; this ends by itself in about {}"},
+    Text{Say::reputation_sender_domain, "reputation.sender_domain", 550, {5, 7, 1}, "{}: {} of the last {} messages from this domain were refused or mistaken; this ends by itself in about {}"},
+    Text{Say::reputation_sender, "reputation.sender", 550, {5, 7, 1}, "<{}>: {} of the last {} messages from this sender were refused or mistaken; this ends by itself in about {}"},
 
     Text{Say::backend_down, "relay.down", 451, {4, 4, 1}, "the mail server behind this one cannot be reached; please try again later"},
     Text{Say::backend_lost, "relay.lost", 451, {4, 4, 2}, "the mail server behind this one closed the connection; please try again later"},

@@ -42,6 +42,7 @@ enum class Say : std::uint8_t {
   headers_many_fields, headers_forged_received, greylisted,
   rate_concurrent, rate_sessions, rate_messages, rate_recipients, rate_unknown, rate_domain_messages,
   rate_domain_recipients, rate_persistent, harvest_later, harvest_stopped,
+  early_talk, reputation_client, reputation_network, reputation_sender_domain, reputation_sender,
   // Relay
   backend_down, backend_lost, backend_timeout, outcome_unknown, split_recipients, suspects_noted, capability_lost,
   backend_refused, backend_deferred, relay_failed,

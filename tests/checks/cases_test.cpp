@@ -9,7 +9,7 @@
 //   directory:, route:, past: see recipient.cases
 //   callout: <address> <result> <words>    what asking the sender's mail server comes to; another address is
 //   a mistake deferred: <address> <times>            its mail has been deferred so often for want of that
-//   case: <facts> -> <findings>    facts: client, helo, from, to, accepted, helo_before, data (header lines
+//   case: <facts> -> <findings>    facts: client, early_talk, helo, from, to, accepted, helo_before, data (header lines
 //                             with | between), suspicion (reasons of others, for checks asked last); what other
 //                             sessions of the client and sender did before, as numbers: open (still open),
 //                             sessions, messages, known and unknown (recipients), told (recipients refused by
@@ -242,6 +242,7 @@ Found findings_of(const Check& check, Source& source, const std::map<std::string
   smtp::ConnectFacts connect;
   connect.client.address = *base::IpAddress::parse(fact("client", "203.0.113.9"));
   connect.local.address = *base::IpAddress::parse("192.0.2.25");
+  connect.early_talk = facts.count("early_talk") > 0;
   const auto from = fact("from", "a@remote.example");
   const auto set_sender = [&from](smtp::MailFacts& mail) {
     if (!mail.null_sender) mail.sender = *mail::Mailbox::parse(from);
