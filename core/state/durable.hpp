@@ -29,6 +29,9 @@ class Durable {
   virtual bool restore(const Row& row) = 0;
   /// Forgets what is under the key. False: there was nothing.
   virtual bool forget(const Key& key) = 0;
+  /// What a row's value says, in words for people: "passed 3 times, first 2 d 4 h ago". Not when it expires:
+  /// that stands beside it. Empty: it can't be read, or there is nothing to say.
+  virtual std::string describe(std::string_view /*value*/, Second /*now*/) const { return {}; }
 };
 
 }  // namespace gatepost::state

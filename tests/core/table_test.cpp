@@ -122,6 +122,24 @@ TEST(Table, says_what_is_to_be_erased_unless_it_was_never_written) {
   EXPECT_EQ(batch.erased[0].key, table.key_of("a"));
 }
 
+struct Telling : Note {
+  static std::optional<Telling> decode(std::string_view text) {
+    const auto note = Note::decode(text);
+    return note ? std::optional(Telling{*note}) : std::nullopt;
+  }
+  std::string describe(Second now) const {
+    return std::to_string(count) + " times, for " + std::to_string(until - now) + " s";
+  }
+};
+
+TEST(Table, says_in_words_what_a_value_means_if_its_record_can) {
+  const Table<Telling> telling("notes", hash_key, 1 << 20);
+  EXPECT_EQ(telling.describe("100 2", 40), "2 times, for 60 s");
+  EXPECT_EQ(telling.describe("rubbish", 40), "");
+  const Table<Note> silent("notes", hash_key, 1 << 20);
+  EXPECT_EQ(silent.describe("100 2", 40), "");
+}
+
 TEST(StateClock, goes_by_the_steady_clock_whatever_the_wall_clock_does) {
   tests::FakeClock clock;
   StateClock state(clock);
