@@ -25,6 +25,8 @@ namespace gatepost::state {
 ///   std::string encode() const
 ///   static std::optional<Record> decode(std::string_view)
 ///   std::string describe(Second now) const  for people, see Durable; may be missing
+///   void move(std::int64_t seconds)         moves all its moments with state::moved(); where it is missing,
+///                                           no row can be imported from another clock
 template <class Record>
 class Table final : public Durable {
  public:
@@ -129,6 +131,18 @@ class Table final : public Durable {
     return true;
   }
 
+  std::optional<std::string> moved(std::string_view value, std::int64_t seconds) const override {
+    if constexpr (Record::survives) {
+      auto record = Record::decode(value);
+      if (!record) return std::nullopt;
+      if (seconds == 0) return std::string(value);
+      if constexpr (requires { record->move(seconds); }) {
+        record->move(seconds);
+        return record->encode();
+      }
+    }
+    return std::nullopt;
+  }
   std::string describe(std::string_view value, Second now) const override {
     if constexpr (Record::survives && requires(const Record& r) { r.describe(now); }) {
       const auto record = Record::decode(value);

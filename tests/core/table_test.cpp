@@ -127,6 +127,7 @@ struct Telling : Note {
     const auto note = Note::decode(text);
     return note ? std::optional(Telling{*note}) : std::nullopt;
   }
+  void move(std::int64_t seconds) { until = moved(until, seconds); }
   std::string describe(Second now) const {
     return std::to_string(count) + " times, for " + std::to_string(until - now) + " s";
   }
@@ -138,6 +139,17 @@ TEST(Table, says_in_words_what_a_value_means_if_its_record_can) {
   EXPECT_EQ(telling.describe("rubbish", 40), "");
   const Table<Note> silent("notes", hash_key, 1 << 20);
   EXPECT_EQ(silent.describe("100 2", 40), "");
+}
+
+TEST(Table, moves_the_moments_of_a_value_to_another_clock_if_its_record_can) {
+  const Table<Telling> telling("notes", hash_key, 1 << 20);
+  EXPECT_EQ(telling.moved("100 2", 40), "140 2");
+  EXPECT_EQ(telling.moved("100 2", -200), "1 2") << "0 would be never";
+  EXPECT_EQ(telling.moved("0 2", 40), "0 2");
+  EXPECT_EQ(telling.moved("rubbish", 0), std::nullopt);
+  const Table<Note> fixed("notes", hash_key, 1 << 20);
+  EXPECT_EQ(fixed.moved("100 2", 0), "100 2");
+  EXPECT_EQ(fixed.moved("100 2", 1), std::nullopt);
 }
 
 TEST(StateClock, goes_by_the_steady_clock_whatever_the_wall_clock_does) {
