@@ -40,7 +40,7 @@ checks::PastAnswer LiveEvidence::past(const smtp::RcptFacts& facts) {
   std::vector<std::string> accepted;
   for (const auto& recipient : facts.accepted) accepted.push_back(recipient.mailbox.key());
   const auto recalled =
-      learned.recall(learned_key(facts.mail), facts.recipient.key(), accepted, context_.clock.now());
+      learned.recall(learned_key(facts.mail), facts.recipient.key(), accepted, context_.memory.now());
   using Kind = relay::Recollection::Kind;
   if (recalled.kind == Kind::nothing) return {};
   if (recalled.kind == Kind::not_now) return {checks::PastAnswer::Kind::not_now, 0, {}, {}};

@@ -15,6 +15,7 @@
 #include "gateway/snapshot.hpp"
 #include "gateway/spf_command.hpp"
 #include "gateway/state_command.hpp"
+#include "gateway/state_file.hpp"
 #include "gateway/version.hpp"
 #include "webui/server.hpp"
 
@@ -46,7 +47,11 @@ int check(const std::string& path) {
   const auto& problems = snapshot ? snapshot->config.problems : config.problems;
   print(problems);
   if (!snapshot) return 1;
-  std::printf("%s: ok%s\n", path.c_str(), problems.empty() ? "" : ", with warnings");
+  const auto trouble = trouble_with_state_file(snapshot->config.options);
+  if (trouble)
+    std::fprintf(stderr, "%s: warning: %s; the gateway would run without what it remembered\n", path.c_str(),
+                 trouble->c_str());
+  std::printf("%s: ok%s\n", path.c_str(), problems.empty() && !trouble ? "" : ", with warnings");
   return 0;
 }
 

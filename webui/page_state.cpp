@@ -33,7 +33,7 @@ void write_store(Html& html, const StoreStatus& store, base::WallTime now) {
     html.raw(". Mail goes on; a restart would forget what is not written");
   }
   html.raw(". Last written ").text(store.last_write ? age(now - *store.last_write) : "never");
-  html.raw("; waiting to be written: ").number(store.waiting);
+  html.raw("; could not be written yet: ").number(store.waiting);
   html.raw(". Written since the start: ").number(store.written).raw("; failures: ").number(store.failures);
 }
 

@@ -85,7 +85,7 @@ struct StoreStatus {
   std::optional<base::WallTime> since;  ///< it is not up
   std::string why;                      ///< it is not up
   std::optional<base::WallTime> last_write;
-  std::uint64_t waiting = 0;   ///< rows that changed and are not written yet
+  std::uint64_t waiting = 0;   ///< rows that could not be written yet
   std::uint64_t written = 0;   ///< rows, since the start
   std::uint64_t failures = 0;  ///< writes that failed, since the start
 };

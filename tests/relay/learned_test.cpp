@@ -3,6 +3,7 @@
 #include <map>
 #include <set>
 
+#include "core/state/state_clock.hpp"
 #include "relay/learned.hpp"
 #include "tests/support/fake_clock.hpp"
 
@@ -13,17 +14,18 @@ using Kind = Recollection::Kind;
 
 struct LearnedTest : testing::Test {
   tests::FakeClock clock;
+  state::StateClock memory{clock};
   Learned learned{10000};
 
   static smtp::BackendReply refusal(std::uint16_t code = 550, smtp::Enhanced enhanced = {5, 1, 1}) {
     return {code, enhanced, "no"};
   }
   void teach(Lesson::Kind kind, std::size_t group = 0, const std::string& sender = "s@remote") {
-    learned.apply(sender, {"r@x"}, {{kind, 0, refusal(), group}}, clock.now());
+    learned.apply(sender, {"r@x"}, {{kind, 0, refusal(), group}}, memory.now());
   }
   Kind recall(const std::string& sender = "s@remote", const std::string& recipient = "r@x",
               const std::vector<std::string>& accepted = {}) {
-    return learned.recall(sender, recipient, accepted, clock.now()).kind;
+    return learned.recall(sender, recipient, accepted, memory.now()).kind;
   }
 };
 
@@ -73,13 +75,13 @@ TEST_F(LearnedTest, forgets_after_a_success_or_when_told) {
 
 TEST_F(LearnedTest, lets_half_of_the_suspects_go_together) {
   for (const auto* r : {"a", "b", "c", "d"})
-    learned.apply("s", {r}, {{Lesson::Kind::suspect, 0, refusal(), 4}}, clock.now());
+    learned.apply("s", {r}, {{Lesson::Kind::suspect, 0, refusal(), 4}}, memory.now());
   EXPECT_EQ(recall("s", "a"), Kind::nothing);
   EXPECT_EQ(recall("s", "b", {"a"}), Kind::nothing);
   EXPECT_EQ(recall("s", "c", {"a", "b"}), Kind::not_now);
   EXPECT_EQ(recall("s", "stranger", {"a", "b"}), Kind::nothing) << "who is no suspect goes along";
-  EXPECT_TRUE(learned.is_suspect("s", "a", clock.now()));
-  EXPECT_FALSE(learned.is_suspect("t", "a", clock.now()));
+  EXPECT_TRUE(learned.is_suspect("s", "a", memory.now()));
+  EXPECT_FALSE(learned.is_suspect("t", "a", memory.now()));
 }
 
 TEST_F(LearnedTest, lets_others_go_before_a_suspect_that_was_deferred) {
@@ -92,15 +94,16 @@ TEST_F(LearnedTest, lets_others_go_before_a_suspect_that_was_deferred) {
 TEST_F(LearnedTest, stays_bounded) {
   Learned small(640);
   for (int i = 0; i < 100000; ++i)
-    small.apply("s", {"r" + std::to_string(i)}, {{Lesson::Kind::refused, 0, refusal(), 0}}, clock.now());
+    small.apply("s", {"r" + std::to_string(i)}, {{Lesson::Kind::refused, 0, refusal(), 0}}, memory.now());
   EXPECT_LE(small.size(), 640U);
-  EXPECT_EQ(small.recall("s", "r99999", {}, clock.now()).kind, Kind::refuse) << "the newest are kept";
+  EXPECT_EQ(small.recall("s", "r99999", {}, memory.now()).kind, Kind::refuse) << "the newest are kept";
 }
 
 /// A backend that says yes to each RCPT and refuses the whole message after the dot (Exchange 2013 and
 /// later), and a sender with a queue: the promise of DESIGN section 4.
 struct Simulation {
   tests::FakeClock clock;
+  state::StateClock memory{clock};
   Learned learned{100000};
   std::set<std::string> bad;             ///< refused with 5.1.1 after the dot
   std::map<std::string, int> deferrals;  ///< how often 4xx is said after the dot if it is among them
@@ -118,7 +121,7 @@ struct Simulation {
     std::vector<std::string> accepted;
     std::vector<std::string> later;
     for (const auto& recipient : queue) {
-      const auto said = learned.recall("s@remote", recipient, accepted, clock.now());
+      const auto said = learned.recall("s@remote", recipient, accepted, memory.now());
       if (said.kind == Kind::nothing) {
         accepted.push_back(recipient);
       } else if (said.kind == Kind::refuse && said.reply.permanent()) {
@@ -147,7 +150,7 @@ struct Simulation {
     replies.dot = smtp::BackendReply{250, {}, "ok"};
     for (const auto& recipient : accepted) {
       envelope.recipients.push_back({recipient, ""});
-      suspects.push_back(learned.is_suspect("s@remote", recipient, clock.now()));
+      suspects.push_back(learned.is_suspect("s@remote", recipient, memory.now()));
       replies.rcpts.push_back({250, {}, "ok"});
       if (deferrals[recipient] > 0) {
         --deferrals[recipient];
@@ -158,7 +161,7 @@ struct Simulation {
       if (bad.count(recipient) > 0) replies.dot = smtp::BackendReply{550, {5, 1, 1}, "no"};
     }
     const auto result = outcome(envelope, replies, suspects);
-    learned.apply("s@remote", accepted, result.lessons, clock.now());
+    learned.apply("s@remote", accepted, result.lessons, memory.now());
     if (result.verdict == Outcome::Verdict::delivered) {
       for (const auto& recipient : accepted) ++delivered[recipient];
       return true;

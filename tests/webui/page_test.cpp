@@ -214,7 +214,7 @@ TEST(Page, shows_how_full_the_memory_is) {
         "101<",
         ">50 %<", ">810.0 KiB<", "made way\">83<", "not taken\">84<", ">survives a restart<", ">rates<",
         ">gone at a restart<", ": well. Last written 4 s ago",
-        "waiting to be written: 85. Written since the start: 8\xE2\x80\xAF"
+        "could not be written yet: 85. Written since the start: 8\xE2\x80\xAF"
         "600; failures: 87"}) {
     at = page.find(part, at);
     ASSERT_NE(at, std::string::npos) << part;
