@@ -21,7 +21,7 @@ void FullTables::look(const std::vector<state::Durable*>& tables, base::Instant 
 
 std::string FullTables::Full::in_words() const {
   return fmt::format(
-      "table {} of what is remembered is full, and took {} newcomers not in: raise state.memory", table,
+      "table {} of what is remembered is full, and turned {} newcomers away: raise state.memory", table,
       refused);
 }
 
