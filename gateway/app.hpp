@@ -10,6 +10,8 @@
 #include "core/base/file.hpp"
 #include "core/net/acceptor.hpp"
 #include "core/state/write_behind.hpp"
+#include "gateway/full_tables.hpp"
+#include "gateway/process.hpp"
 #include "gateway/snapshot.hpp"
 #include "gateway/worker.hpp"
 #include "telemetry/metrics.hpp"
@@ -51,6 +53,8 @@ class App final : private webui::Queries {
   void examine_witnesses();
   void watch_files();
   void watch_state();
+  void watch_tables();
+  std::vector<state::Durable*> tables() const;
   void close_memory();
   void watch_slowed();
   void read_checks_again();
@@ -73,10 +77,12 @@ class App final : private webui::Queries {
   std::string metrics() const override { return metrics_->text(); }
   bool ready(std::string& why) const override;
   std::vector<webui::CheckStatus> check_statuses() const;
+  webui::StateStatus state_status() const;
   webui::DnsStatus dns_status() const;
   void add_metrics(telemetry::MetricsBuilder& builder) const;
   void add_dns_metrics(telemetry::MetricsBuilder& builder) const;
   void add_callout_metrics(telemetry::MetricsBuilder& builder) const;
+  void add_state_metrics(telemetry::MetricsBuilder& builder) const;
   std::vector<std::string> warnings() const;
 
   std::string config_path_;
@@ -88,6 +94,7 @@ class App final : private webui::Queries {
   std::shared_ptr<dns::ResolverHealth> resolvers_ = std::make_shared<dns::ResolverHealth>();
   std::shared_ptr<const Snapshot> snapshot_;
   std::unique_ptr<base::MemoryBudget> memory_;
+  DirectoryClaim state_claim_;
   std::unique_ptr<state::Store> store_;
   std::unique_ptr<relay::Learned> learned_;
   std::unique_ptr<checks::Memory> remembered_;
@@ -108,7 +115,8 @@ class App final : private webui::Queries {
   struct Admin;
   std::unique_ptr<Admin> admin_things_;
   std::map<std::string, bool> was_well_;
-  std::string lost_state_;       ///< told already
+  std::string lost_state_;  ///< told already
+  FullTables full_tables_;
   base::FileStamps seen_files_;  ///< of the checks, a second ago
   base::FileStamps read_files_;  ///< when they were read
   std::shared_ptr<const Snapshot> files_of_;

@@ -22,15 +22,18 @@ constexpr std::chrono::seconds patience_at_stop{10};
 void App::open_memory() {
   const auto& options = snapshot_->config.options;
   const auto began = clock_.now();
+  if (!state_claim_.take(options.state_dir)) {
+    notice(Level::error, "state",
+           "another gateway runs with state_dir " + options.state_dir +
+               ": each forgets what the other one writes");
+  }
   store_ = std::make_unique<state::SqliteStore>(state_file(options), clock_);
   const auto& origin = store_->origin();
   learned_ = std::make_unique<relay::Learned>(static_cast<std::size_t>(options.relay.learned_entries),
                                               origin.hash_key);
   remembered_ =
       std::make_unique<checks::Memory>(clock_, origin, static_cast<std::size_t>(options.state.memory.bytes));
-  auto tables = remembered_->tables();
-  tables.push_back(learned_.get());
-  writer_ = std::make_unique<state::WriteBehind>(*store_, std::move(tables), remembered_->clock(), clock_,
+  writer_ = std::make_unique<state::WriteBehind>(*store_, tables(), remembered_->clock(), clock_,
                                                  options.state.write_interval);
   const auto loaded = writer_->load();
   if (!loaded) {
@@ -57,7 +60,14 @@ void App::close_memory() {
   store_.reset();
 }
 
+std::vector<state::Durable*> App::tables() const {
+  auto all = remembered_->tables();
+  all.push_back(learned_.get());
+  return all;
+}
+
 void App::watch_state() {
+  watch_tables();
   const auto health = writer_->health();
   if (health.lost != lost_state_) notice(Level::error, "state", lost_state_ = health.lost);
   const auto known = was_well_.try_emplace("state", true).first;

@@ -84,6 +84,7 @@ std::vector<std::string> App::warnings() const {
                     telemetry::format_time(saved.since), saved.why));
   }
   if (!saved.lost.empty()) found.push_back(saved.lost);
+  for (const auto& full : full_tables_.full()) found.push_back(full.in_words());
   if (memory_->level() == base::MemoryBudget::Level::full)
     found.push_back("memory for messages is used up: new messages get 452, new sessions 421");
   if (const auto most = most_sessions(); most < snapshot_->config.options.smtp.max_sessions) {
@@ -146,6 +147,7 @@ webui::Status App::status() const {
   s.observed = statistics_.observed();
   s.checks = check_statuses();
   s.dns = dns_status();
+  s.state = state_status();
   for (const auto& [name, route] : snapshot_->routes) {
     for (const auto& server : route->servers) {
       const auto& c = server->counters;
@@ -191,6 +193,7 @@ void App::add_metrics(telemetry::MetricsBuilder& b) const {
   b.add("gatepost_config_last_reload_success", reload_error_.empty() ? 1 : 0);
   add_dns_metrics(b);
   add_callout_metrics(b);
+  add_state_metrics(b);
   for (const auto& [name, directory] : snapshot_->directories)
     b.add("gatepost_directory_objects", number(directory->size()), {{"directory", name}});
   if (snapshot_->tls) {

@@ -1,6 +1,7 @@
 #include "gateway/explain.hpp"
 
 #include <cstdio>
+#include <optional>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -8,9 +9,12 @@
 #include "core/base/file.hpp"
 #include "core/base/text.hpp"
 #include "core/dns/cares_resolver.hpp"
+#include "core/state/sqlite_store.hpp"
 #include "gateway/live_evidence.hpp"
+#include "gateway/remembered.hpp"
 #include "gateway/resolver_endpoint.hpp"
 #include "gateway/resolver_witness.hpp"
+#include "gateway/state_file.hpp"
 #include "telemetry/json.hpp"
 
 namespace gatepost::gateway {
@@ -51,6 +55,39 @@ std::string how_said(const Decision& decision) {
   return "(after " + base::TextForm<base::Millis>::print(decision.delay) + ") ";
 }
 
+/// What the gateway remembers, as a copy: it may change, and nothing of it is written.
+class RecalledMemory {
+ public:
+  RecalledMemory(const Options& options, const base::Clock& clock) : store_(open(options, clock)) {
+    const auto origin = store_ ? store_->origin() : state::Origin{};
+    remembered_.emplace(clock, origin, static_cast<std::size_t>(options.state.memory.bytes),
+                        static_cast<std::size_t>(options.relay.learned_entries));
+    if (!store_) return;
+    const auto loaded = store_->load([this](const state::Row& row) {
+      auto* table = remembered_->find(row.table);
+      if (table != nullptr && table->restore(row)) ++entries_;
+    });
+    const auto age = std::chrono::duration_cast<base::seconds>(clock.wall() - origin.wall);
+    words_ = fmt::format("{} entries, written {} ago", entries_, base::duration_in_words(age.count()));
+    if (!loaded) words_ += "; not all could be read: " + loaded.error().message;
+  }
+  Remembered& tables() { return *remembered_; }
+  /// How much it is, and how old; or why there is none.
+  const std::string& words() const { return words_; }
+
+ private:
+  std::unique_ptr<state::SqliteStore> open(const Options& options, const base::Clock& clock) {
+    auto store = state::SqliteStore::open_to_read(state_file(options), clock);
+    if (store) return std::move(*store);
+    words_ = "none: " + store.error().message;
+    return nullptr;
+  }
+  std::string words_;
+  std::unique_ptr<state::SqliteStore> store_;
+  std::optional<Remembered> remembered_;
+  std::size_t entries_ = 0;
+};
+
 /// One mail, asked about as a session would.
 class Explanation {
  public:
@@ -82,8 +119,7 @@ class Explanation {
   net::asio::io_context io_;
   base::SystemClock clock_;
   base::Instant started_ = clock_.now();
-  relay::Learned learned_{1};
-  checks::Memory remembered_{clock_, state::Origin{}, std::size_t{1} << 20};
+  RecalledMemory recalled_{snapshot_->config.options, clock_};
   std::shared_ptr<dns::ResolverHealth> health_ = std::make_shared<dns::ResolverHealth>();
   std::unique_ptr<dns::Resolver> resolver_ =
       dns::make_cares_resolver(io_, clock_, snapshot_->config.options.dns, health_);
@@ -92,9 +128,16 @@ class Explanation {
   checks::WitnessPtr witness_ = snapshot_->make_resolver_witness();
   CalloutBoard callouts_;
   std::unique_ptr<net::Connector> connector_ = net::make_tcp_connector(io_, 0);
-  CalloutProber prober_{{io_, *connector_, *resolver_, clock_, remembered_, callouts_, snapshot_->site}};
-  EvidenceContext context_{clock_,     learned_,  remembered_, snapshot_,
-                           *resolver_, examiner_, witness_,    arguments_.callout ? &prober_ : nullptr};
+  CalloutProber prober_{
+      {io_, *connector_, *resolver_, clock_, recalled_.tables().memory, callouts_, snapshot_->site}};
+  EvidenceContext context_{clock_,
+                           recalled_.tables().learned,
+                           recalled_.tables().memory,
+                           snapshot_,
+                           *resolver_,
+                           examiner_,
+                           witness_,
+                           arguments_.callout ? &prober_ : nullptr};
   LiveEvidence source_{context_};
   checks::Evidence evidence_{source_};
   checks::Verdicts verdicts_{true};
@@ -243,6 +286,7 @@ std::vector<telemetry::Finding> all_findings(const checks::Verdicts& verdicts) {
 }
 
 void Explanation::print() const {
+  fmt::print("memory   {}\n\n", recalled_.words());
   fmt::print("{:<8} {:<14} {:<8} {:<9} {:<28} {:>6}  {}\n", "stage", "check", "mode", "verdict", "reason",
              "ms", "evidence");
   for (const auto& finding : all_findings(verdicts_)) {
@@ -271,6 +315,7 @@ void Explanation::print_json() const {
     w.field("reply", reply->line());
     w.field("reason", reply->token());
   }
+  w.field("memory", recalled_.words());
   w.field("client", connect_.client.address.to_string());
   w.field("helo", helo_.name);
   w.field("from", mail_.sender.text());

@@ -210,13 +210,6 @@ struct Take {
   }
 };
 
-/// As people read it.
-std::string name_of(const std::string& key) {
-  const auto separator = key.find('\0');
-  if (separator == std::string::npos) return key;
-  return (separator == 0 ? "<>" : key.substr(0, separator)) + ' ' + key.substr(separator + 1);
-}
-
 }  // namespace
 
 std::string Learned::encode(const std::string& key, const Memory& memory) {
@@ -259,12 +252,22 @@ std::optional<std::pair<std::string, Learned::Memory>> Learned::decode(std::stri
   return std::pair(std::string(take.rest), std::move(memory));
 }
 
-std::optional<std::string> Learned::describe(std::string_view value) {
+std::string Learned::describe(std::string_view value, state::Second) const {
   const auto known = decode(value);
-  if (!known) return std::nullopt;
+  if (!known) return {};
   const auto& memory = known->second;
-  if (memory.refusal) return memory.refusal->line() + (memory.once ? " (once more)" : "");
+  if (memory.refusal)
+    return "the backend says " + memory.refusal->line() + (memory.once ? " (once more)" : "");
   return "suspect, at most " + std::to_string(memory.group) + " together";
+}
+
+std::optional<std::string> Learned::moved(std::string_view value, std::int64_t seconds) const {
+  auto known = decode(value);
+  if (!known) return std::nullopt;
+  auto& [key, memory] = *known;
+  memory.until = state::moved(memory.until, seconds);
+  memory.never_beyond = state::moved(memory.never_beyond, seconds);
+  return encode(key, memory);
 }
 
 state::TableUse Learned::use() const {
@@ -299,7 +302,7 @@ void Learned::collect(state::Batch& batch, std::size_t most) {
       }
       auto& memory = found->second;
       memory.written_until = memory.until;
-      batch.rows.push_back({std::string(table()), hash, name_of(key), encode(key, memory), memory.until});
+      batch.rows.push_back({std::string(table()), hash, key, encode(key, memory), memory.until});
     }
   }
   ++next_collected_;

@@ -56,15 +56,15 @@ class Learned final : public state::Durable {
 
   std::size_t size() const { return count_.load(std::memory_order_relaxed); }
 
-  // Durable. Rows are named "<sender> <recipient>", or "<recipient>" for what counts for every sender.
+  // Durable. Rows are named "<sender>\0<recipient>", or "<recipient>" for what counts for every sender.
   std::string_view table() const override { return "learned"; }
   bool survives() const override { return true; }
   state::TableUse use() const override;
   void collect(state::Batch& batch, std::size_t most) override;
   bool restore(const state::Row& row) override;
   bool forget(const state::Key& key) override;
-  /// What a row's value means, for people; none if it can't be read.
-  static std::optional<std::string> describe(std::string_view value);
+  std::string describe(std::string_view value, state::Second now) const override;
+  std::optional<std::string> moved(std::string_view value, std::int64_t seconds) const override;
 
  private:
   struct Memory {

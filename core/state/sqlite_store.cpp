@@ -220,6 +220,8 @@ std::unique_ptr<SqliteStore::Open> SqliteStore::open_writable() {
   if (sqlite3_db_readonly(database->handle(), "main") == 1)
     throw SqliteError(SQLITE_READONLY, "it may not be written");
   database->run(pragmas);
+  // Who forgets by hand may have promised somebody that it is gone.
+  if (access_ == Access::change) database->run("PRAGMA secure_delete = ON");
   if (access_ == Access::own && found > 0 && !ended_cleanly(*database)) {
     if (const auto said = database->text("PRAGMA quick_check(1)"); said != "ok")
       throw SqliteError(SQLITE_CORRUPT, said);

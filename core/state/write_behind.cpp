@@ -150,6 +150,7 @@ void WriteBehind::note_success(base::Instant began) {
   if (!std::exchange(health_.well, true)) health_.since = clock_.wall();
   health_.why.clear();
   health_.lost = store_.lost();
+  health_.waiting = 0;
   health_.rows += batch_.rows.size();
   health_.erased += batch_.erased.size();
   ++health_.batches;
@@ -164,6 +165,7 @@ void WriteBehind::note_failure(const std::string& why) {
   busy_since_.reset();
   if (std::exchange(health_.well, false)) health_.since = clock_.wall();
   health_.why = why;
+  health_.waiting = batch_.size();
   health_.lost = store_.lost();
   ++health_.failed;
 }

@@ -19,6 +19,7 @@ struct StoreHealth {
   std::string why;            ///< not well, in words fit for an admin
   base::WallTime since{};     ///< for how long it has been well, or not
   std::string lost;           ///< see Store::lost()
+  std::size_t waiting = 0;    ///< rows that could not be written yet; more may wait in the tables
   std::uint64_t rows = 0;     ///< written since the start
   std::uint64_t erased = 0;   ///< erased in it since the start
   std::uint64_t batches = 0;  ///< written
