@@ -15,8 +15,10 @@
 #include "core/base/clock.hpp"
 #include "core/dns/answer.hpp"
 #include "directory/domain_table.hpp"
+#include "mail/header_block.hpp"
 #include "mail/spf.hpp"
 #include "smtp/facts.hpp"
+#include "smtp/header_content.hpp"
 #include "smtp/reply.hpp"
 
 namespace gatepost::checks {
@@ -86,6 +88,14 @@ struct Site {
   std::vector<base::Network> real_clients;  ///< policy.clients_are_real
 };
 
+/// A message's header, read once for all who look at it.
+struct MessageHeader {
+  explicit MessageHeader(const state::Body& body) : content(body), block(content.view()) {}
+
+  const smtp::HeaderContent content;
+  const mail::HeaderBlock block;
+};
+
 /// What the other checks make of the session, when those are asked that come last.
 struct Suspicion {
   /// Did one find something that speaks against the mail, whether it is enforced or only observed?
@@ -148,6 +158,9 @@ class Evidence final : public dns::Lookup {
   /// examined anew then.
   const Testimony* examine(const WitnessPtr& witness);
 
+  /// Of the transaction's message.
+  const MessageHeader& header(const smtp::DataFacts& facts);
+
   const PastAnswer& past(const smtp::RcptFacts& facts);
   bool suspended(const Witness& witness) const { return source_.suspended(witness); }
   void impeach(const WitnessPtr& witness, std::string_view why) { source_.impeach(witness, why); }
@@ -208,6 +221,7 @@ class Evidence final : public dns::Lookup {
   std::vector<Asked<Testimony>> testimonies_;
   std::optional<ClientName> client_name_;
   std::vector<std::unique_ptr<AskedSpf>> spf_;
+  std::unique_ptr<const MessageHeader> header_;
   std::string past_of_;
   PastAnswer past_;
   Suspicion suspicion_;
