@@ -26,9 +26,12 @@ constexpr OctetSet needs_escape_in_string([](char c) { return c == '"' || c == '
 /// Puts the end of `out`, from `from` on, between `open` and `close`, with a backslash before what would end
 /// it.
 void enclose(std::string& out, std::size_t from, char open, char close, const OctetSet& needs_escape) {
-  for (auto at = from; at < out.size(); ++at) {
-    if (needs_escape(out[at])) out.insert(at++, 1, '\\');
-  }
+  const auto next = [&](std::size_t at) {
+    const auto rest = std::string_view(out).substr(at);
+    const auto found = std::find_if(rest.begin(), rest.end(), [&](char c) { return needs_escape(c); });
+    return at + static_cast<std::size_t>(found - rest.begin());
+  };
+  for (auto at = next(from); at < out.size(); at = next(at + 2)) out.insert(at, 1, '\\');
   out.insert(from, 1, open);
   out += close;
 }
