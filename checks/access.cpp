@@ -89,10 +89,11 @@ class Access final : public Check {
 
   /// What the facts of this stage add to what an earlier one has said.
   Findings say_new(const AccessFacts& before, const AccessFacts& now, Evidence& evidence) const {
-    const auto said = rules_.apply(before);
-    if (!said) return std::nullopt;
     const auto hits = rules_.apply(now);
     if (!hits) return std::nullopt;
+    if (hits->empty()) return Findings{std::in_place};
+    const auto said = rules_.apply(before);
+    if (!said) return std::nullopt;
     return say(*hits, *said, evidence);
   }
 

@@ -198,7 +198,7 @@ std::string DnsList::Codes::error_in(const dns::Answer& answer) const {
 DnsList::DnsList(const ListOptions& options, Holds holds)
     : name_(options.shown_name()),
       key_(options.key.empty() ? options.zone.key() : options.key.reveal()),
-      zone_((options.key.empty() ? "" : options.key.reveal() + ".") + options.zone.name),
+      zone_(base::to_lower((options.key.empty() ? "" : options.key.reveal() + ".") + options.zone.name)),
       url_(options.url),
       txt_(options.txt) {
   Codes codes{options.codes, options.error_codes};
@@ -212,7 +212,10 @@ DnsList::DnsList(const ListOptions& options, Holds holds)
 }
 
 dns::Question DnsList::question(std::string_view entry, dns::Type type) const {
-  return dns::question(std::string(entry) + "." + zone_, type);
+  dns::Question question{{}, type};
+  question.name.reserve(entry.size() + 1 + zone_.size());
+  question.name.append(entry).append(".").append(zone_);
+  return question;
 }
 
 Reading DnsList::read(const dns::Answer& answer) const {

@@ -115,7 +115,7 @@ class DnsList {
 
   std::string name_;
   std::string key_;
-  std::string zone_;  ///< with the key
+  std::string zone_;  ///< with the key, in lower case
   std::shared_ptr<const Codes> codes_;
   std::string url_;
   bool txt_;

@@ -75,6 +75,7 @@ class Dnsbl final : public Check {
     const Subject subject{dns::reversed(client), client.to_string()};
     const auto listings = look_up(lists, subject, evidence);
     if (!listings) return std::nullopt;
+    if (listings->none()) return Findings{std::in_place};
     const ListingWords words{smtp::Say::dnsbl_listed, "dnsbl.below_threshold", "dnsbl.no_answer",
                              "dnsbl.list_error", subject.text};
     impeach_failing(*listings, evidence);

@@ -6,6 +6,7 @@
 
 #include "checks/listing.hpp"
 #include "checks/policy.hpp"
+#include "core/base/text.hpp"
 
 namespace gatepost::checks {
 namespace {
@@ -50,8 +51,14 @@ struct DomainListOptions : ListOptions {
 
 struct Name {
   Identity identity;
-  std::string domain;
+  std::string_view name;  ///< as somebody said it, or as DNS has it
 };
+
+/// Is `domain`, an entry of lists, the entry for a name?
+bool is_entry_of(std::string_view domain, std::string_view name) {
+  if (name.ends_with('.')) name.remove_suffix(1);
+  return base::iequals(domain, name);
+}
 
 class DomainList final : public Check {
  public:
@@ -75,7 +82,7 @@ class DomainList final : public Check {
   }
   Findings mail(const smtp::MailFacts& facts, Evidence& evidence) const override {
     auto known = names(facts.helo, evidence);
-    if (known && !facts.null_sender) add(*known, Identity::sender, facts.sender.domain_key());
+    if (known && !facts.null_sender) known->push_back({Identity::sender, facts.sender.domain_key()});
     return find(known, Identity::sender, evidence);
   }
 
@@ -90,10 +97,6 @@ class DomainList final : public Check {
   /// As far as they are known; nothing while the client's is being looked up.
   using Names = std::optional<std::vector<Name>>;
 
-  static void add(std::vector<Name>& names, Identity identity, std::string_view domain) {
-    if (auto entry = domain_entry(domain)) names.push_back({identity, std::move(*entry)});
-  }
-
   Names names(const smtp::ConnectFacts& facts, Evidence& evidence) const {
     std::vector<Name> names;
     const auto& client = facts.client.address;
@@ -102,23 +105,23 @@ class DomainList final : public Check {
     if (!wanted || !is_real_client(client, evidence.site().real_clients)) return names;
     const auto* name = evidence.client_name(client);
     if (name == nullptr) return std::nullopt;
-    add(names, Identity::client_name, name->confirmed());
+    names.push_back({Identity::client_name, name->confirmed()});
     return names;
   }
   Names names(const smtp::HeloFacts& facts, Evidence& evidence) const {
     auto known = names(facts.connect, evidence);
-    if (known) add(*known, Identity::helo, facts.name);
+    if (known) known->push_back({Identity::helo, facts.name});
     return known;
   }
 
-  /// The lists for the last name; not those that were asked about it under another identity, so that a
-  /// listing counts once.
-  std::vector<const DnsList*> lists_for(const std::vector<Name>& names) const {
+  /// The lists for the last name, whose entry is `domain`; not those that were asked about it under another
+  /// identity, so that a listing counts once.
+  std::vector<const DnsList*> lists_for(const std::vector<Name>& names, std::string_view domain) const {
     const auto& name = names.back();
     std::vector<const DnsList*> lists;
     for (const auto& entry : lists_) {
       const bool asked = std::any_of(names.begin(), names.end() - 1, [&](const Name& earlier) {
-        return earlier.domain == name.domain && entry.wants(earlier.identity);
+        return entry.wants(earlier.identity) && is_entry_of(domain, earlier.name);
       });
       if (entry.wants(name.identity) && !asked) lists.push_back(entry.list.get());
     }
@@ -128,12 +131,14 @@ class DomainList final : public Check {
   Findings find(const Names& names, Identity identity, Evidence& evidence) const {
     if (!names) return std::nullopt;
     if (names->empty() || names->back().identity != identity) return Findings{std::in_place};
-    const auto& domain = names->back().domain;
-    const Subject subject{domain, domain};
-    const auto listings = look_up(lists_for(*names), subject, evidence);
+    const auto domain = domain_entry(names->back().name);
+    if (!domain) return Findings{std::in_place};
+    const Subject subject{*domain, *domain};
+    const auto listings = look_up(lists_for(*names, *domain), subject, evidence);
     if (!listings) return std::nullopt;
+    if (listings->none()) return Findings{std::in_place};
     const ListingWords words{smtp::Say::domain_listed, "domain_list.below_threshold", "domain_list.no_answer",
-                             "domain_list.list_error", said_of(identity) + domain};
+                             "domain_list.list_error", said_of(identity) + *domain};
     impeach_failing(*listings, evidence);
     auto findings = judge(*listings, policy_, subject, words);
     for (auto& finding : findings) finding.evidence.insert(0, words.subject + ": ");

@@ -5,6 +5,9 @@
 namespace gatepost::checks {
 namespace {
 
+/// Of one message, with all checks.
+constexpr std::size_t questions_as_a_rule = 16;
+
 DnsAnswer no_time_left() {
   static const auto answer = [] {
     dns::Answer failure;
@@ -34,6 +37,7 @@ const dns::Answer* Evidence::lookup(const dns::Question& question) {
   for (auto& asked : dns_) {
     if (asked.question == question) return see(asked);
   }
+  if (dns_.empty()) dns_.reserve(questions_as_a_rule);
   if (!spare_) spare_ = std::make_shared<Answer<DnsAnswer>>(bell_);
   AskedDns asked{question, source_.dns(question, spare_), {}};
   if (!asked.answer) asked.later = std::move(spare_);
@@ -117,6 +121,11 @@ bool Evidence::calling_out() const {
                      [](const auto& asked) { return asked.answer->get() == nullptr; });
 }
 
+const MessageHeader& Evidence::header(const smtp::DataFacts& facts) {
+  if (!header_) header_ = std::make_unique<const MessageHeader>(facts.body);
+  return *header_;
+}
+
 const PastAnswer& Evidence::past(const smtp::RcptFacts& facts) {
   if (past_of_ != facts.recipient.text()) {
     past_ = source_.past(facts);
@@ -126,6 +135,7 @@ const PastAnswer& Evidence::past(const smtp::RcptFacts& facts) {
 }
 
 void Evidence::end_transaction() {
+  header_.reset();
   recipients_.clear();
   past_of_.clear();
   // An examination holds for a minute, a session may last longer.

@@ -15,8 +15,10 @@
 #include "core/base/clock.hpp"
 #include "core/dns/answer.hpp"
 #include "directory/domain_table.hpp"
+#include "mail/header_block.hpp"
 #include "mail/spf.hpp"
 #include "smtp/facts.hpp"
+#include "smtp/header_content.hpp"
 #include "smtp/reply.hpp"
 
 namespace gatepost::checks {
@@ -84,6 +86,14 @@ struct Site {
   std::string hostname;
   std::vector<base::IpAddress> addresses;   ///< where we listen
   std::vector<base::Network> real_clients;  ///< policy.clients_are_real
+};
+
+/// A message's header, read once for all who look at it.
+struct MessageHeader {
+  explicit MessageHeader(const state::Body& body) : content(body), block(content.view()) {}
+
+  const smtp::HeaderContent content;
+  const mail::HeaderBlock block;
 };
 
 /// What the checks make of the session: when those are asked that come last, what the others do.
@@ -167,6 +177,8 @@ class Evidence final : public dns::Lookup {
   const CalloutAnswer* callout(const CalloutQuestion& question);
   /// A mail server is being asked: that takes its own time, not that for DNS.
   bool calling_out() const;
+  /// Of the transaction's message.
+  const MessageHeader& header(const smtp::DataFacts& facts);
 
   const PastAnswer& past(const smtp::RcptFacts& facts);
   bool suspended(const Witness& witness) const { return source_.suspended(witness); }
@@ -231,6 +243,7 @@ class Evidence final : public dns::Lookup {
   std::vector<Asked<CalloutAnswer>> callouts_;
   std::optional<ClientName> client_name_;
   std::vector<std::unique_ptr<AskedSpf>> spf_;
+  std::unique_ptr<const MessageHeader> header_;
   std::string past_of_;
   PastAnswer past_;
   Suspicion suspicion_;

@@ -1,7 +1,6 @@
 // headers: what is wrong with a message's header, and for each flaw a rule that says what to do about it.
 #include "checks/rule.hpp"
 #include "mail/header_flaws.hpp"
-#include "smtp/header_content.hpp"
 
 namespace gatepost::checks {
 namespace {
@@ -52,16 +51,16 @@ class Headers final : public Check {
       : Check({smtp::Stage::data}), rules_(rules), limits_(limits) {}
 
   Findings data(const smtp::DataFacts& facts, Evidence& evidence) const override {
-    const smtp::HeaderContent content(facts.body);
+    const auto& header = evidence.header(facts);
     std::vector<Finding> findings;
-    if (!content.whole()) {
+    if (!header.content.whole()) {
       findings.push_back(
           cannot_know(Say::check_unavailable, {"headers"}, "the end of the header is on disk"));
       return findings;
     }
     const mail::HeaderContext context{evidence.wall(), evidence.site().hostname,
                                       facts.mail.parameters.smtputf8};
-    for (const auto& flaw : mail::header_flaws(mail::HeaderBlock(content.view()), limits_, context)) {
+    for (const auto& flaw : mail::header_flaws(header.block, limits_, context)) {
       const auto kind = static_cast<std::size_t>(flaw.kind);
       if (rules_[kind].on())
         findings.push_back(finding_of(rules_[kind], treatments[kind].say, {flaw.evidence}, flaw.evidence));

@@ -25,6 +25,9 @@ struct Listings {
   /// What the sum may be at least and at most, whatever the unknown ones would have said.
   double lowest = 0;
   double highest = 0;
+
+  /// All have answered, and none lists the subject: there is nothing to judge.
+  bool none() const { return listed.empty() && unknown.empty(); }
 };
 
 /// Asks all lists that are not suspended; nothing while an answer is missing.

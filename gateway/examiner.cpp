@@ -22,8 +22,7 @@ Examiner::Known& Examiner::known(const checks::Witness& witness) {
 
 /// Has it failed and passed since this was last asked? What it said meanwhile may be in the cache for hours,
 /// and is forgotten.
-bool Examiner::recovered(const checks::Witness& witness) {
-  auto& it = known(witness);
+bool Examiner::recovered(Known& it) {
   if (it.state->suspended() || std::exchange(it.failures, it.state->failures()) == it.state->failures())
     return false;
   resolver_.forget_answers();
@@ -31,18 +30,19 @@ bool Examiner::recovered(const checks::Witness& witness) {
 }
 
 bool Examiner::suspended(const checks::Witness& witness) {
-  recovered(witness);
-  return state(witness).suspended();
+  auto& it = known(witness);
+  recovered(it);
+  return it.state->suspended();
 }
 
 void Examiner::examine(const checks::WitnessPtr& witness, std::function<void(const Testimony&)> done) {
-  const auto& known = state(*witness);
+  auto& it = known(*witness);
   const auto now = clock_.now();
   if (witness->questions.empty()) return done({true, {}});
-  if (recovered(*witness)) return done({false, std::string(just_recovered)});
-  if (known.passed_lately(now)) return done({true, {}});
+  if (recovered(it)) return done({false, std::string(just_recovered)});
+  if (it.state->passed_lately(now)) return done({true, {}});
   const bool resolver = witness->name == resolver_witness_name;
-  if (known.failed_lately(now) && !(resolver && first_proof_)) return done({false, known.why()});
+  if (it.state->failed_lately(now) && !(resolver && first_proof_)) return done({false, it.state->why()});
   auto& examination = under_way_[witness->name];
   if (examination) {
     examination->waiting.push_back(std::move(done));
@@ -80,15 +80,15 @@ void Examiner::finish(Examination& examination) {
     for (auto& done : examination.waiting) examine(examination.witness, std::move(done));
     return;
   }
-  auto& known = state(*examination.witness);
+  auto& it = known(*examination.witness);
   if (!wrong.empty()) {
-    known.fail(clock_.now(), wrong);
-  } else if (known.failed_since(examination.began)) {
-    wrong = known.why();  // it gave itself away meanwhile
+    it.state->fail(clock_.now(), wrong);
+  } else if (it.state->failed_since(examination.began)) {
+    wrong = it.state->why();  // it gave itself away meanwhile
   } else {
-    known.pass(clock_.now());
+    it.state->pass(clock_.now());
     // Who only could not prove itself before needs no time to recover.
-    if (recovered(*examination.witness) && !examination.first_proof) wrong = just_recovered;
+    if (recovered(it) && !examination.first_proof) wrong = just_recovered;
   }
   for (const auto& done : examination.waiting) done({wrong.empty(), wrong});
 }

@@ -51,7 +51,7 @@ class Examiner {
   };
   Known& known(const checks::Witness& witness);
   WitnessState& state(const checks::Witness& witness) { return *known(witness).state; }
-  bool recovered(const checks::Witness& witness);
+  bool recovered(Known& it);
   void finish(Examination& examination);
 
   dns::Resolver& resolver_;

@@ -1,10 +1,8 @@
 #include "gateway/gateway_desk.hpp"
 
 #include "gateway/command_abuse.hpp"
-#include "mail/header_block.hpp"
 #include "mail/message_id.hpp"
 #include "mail/received.hpp"
-#include "smtp/header_content.hpp"
 
 namespace gatepost::gateway {
 namespace {
@@ -71,10 +69,9 @@ std::optional<smtp::Decision> GatewayDesk::consult(smtp::Stage stage, bool again
 
 /// For the log: with it a message is found again in the internal server's own.
 void GatewayDesk::note_message_id() {
-  const auto data = session_->data_facts();
-  const smtp::HeaderContent content(data.body);
-  const mail::HeaderBlock header(content.view());
-  if (const auto* field = header.first("Message-ID")) message_id_ = mail::printable_message_id(field->value);
+  const auto& header = evidence_.header(session_->data_facts());
+  if (const auto* field = header.block.first("Message-ID"))
+    message_id_ = mail::printable_message_id(field->value);
 }
 
 /// What was started early goes on while the client talks: a lookup that depends on another need not wait for

@@ -10,6 +10,7 @@ std::string learned_key(const smtp::MailFacts& facts) {
 /// come about: so that somebody hears of it, a failure has it examined.
 checks::DnsAnswer LiveEvidence::dns(const dns::Question& question,
                                     const std::shared_ptr<checks::Answer<checks::DnsAnswer>>& answer) {
+  if (auto known = context_.resolver.known(question)) return known;
   return context_.resolver.resolve(question, [answer, question, &context = context_](const auto& said) {
     context.examiner.note(question, *said);
     if (said->failed()) context.examiner.examine(context.resolver_witness, [](const auto&) {});

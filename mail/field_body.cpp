@@ -1,25 +1,12 @@
 #include "mail/field_body.hpp"
 
-#include <algorithm>
-#include <array>
-
 #include "core/base/text.hpp"
 
 namespace gatepost::mail {
 namespace {
 
-constexpr bool is_white_space(char c) {
-  return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
-/// For each octet, is it atext?
-constexpr auto atext = [] {
-  std::array<bool, 256> table{};
-  for (const char c : std::string_view("!#$%&'*+-/=?^_`{|}~")) table[static_cast<unsigned char>(c)] = true;
-  for (std::size_t i = 0; i < table.size(); ++i)
-    table[i] = table[i] || i >= 128 || base::is_alnum(static_cast<char>(i));
-  return table;
-}();
+constexpr OctetSet is_white_space([](char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; });
+constexpr OctetSet is_in_token([](char c) { return !is_white_space(c) && c != '(' && c != ';'; });
 
 /// Length of what stands between `open` and `close` at the start of `text`, both included; 0 if it is not
 /// closed. Quoted pairs close nothing. Comments nest (RFC 5322 3.2.2), however deep.
@@ -40,10 +27,6 @@ std::size_t enclosed(std::string_view text, char open, char close, bool nests) {
 
 }  // namespace
 
-bool is_atext(char c) {
-  return atext[static_cast<unsigned char>(c)];
-}
-
 std::string_view FieldBody::take(std::size_t size) {
   const auto taken = rest_.substr(0, size);
   rest_.remove_prefix(taken.size());
@@ -51,15 +34,16 @@ std::string_view FieldBody::take(std::size_t size) {
 }
 
 template <class Wanted>
-std::string_view FieldBody::take_while(Wanted wanted) {
-  const auto end = std::find_if_not(rest_.begin(), rest_.end(), wanted);
-  return take(static_cast<std::size_t>(end - rest_.begin()));
+std::string_view FieldBody::take_while(const Wanted& wanted) {
+  std::size_t size = 0;
+  while (size < rest_.size() && wanted(rest_[size])) ++size;
+  return take(size);
 }
 
 void FieldBody::skip_cfws() {
   while (true) {
     take_while(is_white_space);
-    if (take(enclosed(rest_, '(', ')', true)).empty()) return;
+    if (!starts_with('(') || take(enclosed(rest_, '(', ')', true)).empty()) return;
   }
 }
 
@@ -92,7 +76,7 @@ std::string_view FieldBody::take_angle() {
 }
 
 std::string_view FieldBody::take_token() {
-  return take_while([](char c) { return !is_white_space(c) && c != '(' && c != ';'; });
+  return take_while(is_in_token);
 }
 
 std::string unfold(std::string_view body) {

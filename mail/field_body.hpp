@@ -2,13 +2,32 @@
 // strings.
 #pragma once
 
+#include <array>
 #include <string>
 #include <string_view>
 
+#include "core/base/text.hpp"
+
 namespace gatepost::mail {
 
+/// A set of octets, to be asked about each of many.
+class OctetSet {
+ public:
+  template <class Contains>
+  explicit constexpr OctetSet(Contains contains) {
+    for (std::size_t i = 0; i < octets_.size(); ++i) octets_[i] = contains(static_cast<char>(i));
+  }
+  constexpr bool operator()(char c) const { return octets_[static_cast<unsigned char>(c)]; }
+
+ private:
+  std::array<bool, 256> octets_{};
+};
+
 /// What an atom is made of (RFC 5322 3.2.3); any octet above 127, too (RFC 6532).
-bool is_atext(char c);
+inline constexpr OctetSet is_atext([](char c) {
+  return base::is_alnum(c) || base::is_high(c) ||
+         std::string_view("!#$%&'*+-/=?^_`{|}~").find(c) != std::string_view::npos;
+});
 
 /// Reads a field's body, folded or not, from front to back. What is not there is not taken: the place stays.
 class FieldBody {
@@ -36,7 +55,7 @@ class FieldBody {
  private:
   std::string_view take(std::size_t size);
   template <class Wanted>
-  std::string_view take_while(Wanted wanted);
+  std::string_view take_while(const Wanted& wanted);
 
   std::string_view rest_;
 };

@@ -19,6 +19,11 @@ bool is_field_name(std::string_view name) {
   return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) { return c > ' ' && c < 127; });
 }
 
+/// Most names differ in length already.
+bool is_named(const HeaderField& field, std::string_view name) {
+  return field.name.size() == name.size() && base::iequals(field.name, name);
+}
+
 }  // namespace
 
 HeaderBlock::HeaderBlock(std::string_view content) {
@@ -69,13 +74,13 @@ void HeaderBlock::begin_field(std::string_view raw, std::size_t colon, std::size
 
 const HeaderField* HeaderBlock::first(std::string_view name) const {
   const auto found = std::find_if(fields_.begin(), fields_.end(),
-                                  [name](const auto& field) { return base::iequals(field.name, name); });
+                                  [name](const auto& field) { return is_named(field, name); });
   return found == fields_.end() ? nullptr : &*found;
 }
 
 std::size_t HeaderBlock::count(std::string_view name) const {
-  return static_cast<std::size_t>(std::count_if(
-      fields_.begin(), fields_.end(), [name](const auto& field) { return base::iequals(field.name, name); }));
+  return static_cast<std::size_t>(std::count_if(fields_.begin(), fields_.end(),
+                                                [name](const auto& field) { return is_named(field, name); }));
 }
 
 }  // namespace gatepost::mail

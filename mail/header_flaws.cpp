@@ -1,6 +1,7 @@
 #include "mail/header_flaws.hpp"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "core/base/random.hpp"
@@ -26,25 +27,25 @@ std::string quote(const HeaderBlock::Line& line) {
   return "line " + std::to_string(line.number) + ": " + base::printable(line.text, longest_quote);
 }
 
-/// Who received it, and under which id (RFC 5321 4.4).
-struct Trace {
+/// The id under which `host` received it (RFC 5321 4.4), empty if it does not tell; nothing if somebody else
+/// did.
+std::optional<std::string_view> id_at(std::string_view host, std::string_view received) {
+  FieldBody in(received);
   std::string_view by;
   std::string_view id;
-};
-
-Trace read_trace(std::string_view received) {
-  FieldBody in(received);
-  Trace trace;
   std::string_view before;
-  while (trace.by.empty() || trace.id.empty()) {
+  while (by.empty() || id.empty()) {
     in.skip_cfws();
     const auto token = in.take_token();
     if (token.empty()) break;
-    if (trace.by.empty() && base::iequals(before, "by")) trace.by = token;
-    if (trace.id.empty() && base::iequals(before, "id")) trace.id = token;
+    if (by.empty() && base::iequals(before, "by")) {
+      if (!base::iequals(token, host)) return std::nullopt;
+      by = token;
+    }
+    if (id.empty() && base::iequals(before, "id")) id = token;
     before = token;
   }
-  return trace;
+  return by.empty() ? std::nullopt : std::optional(id);
 }
 
 class Judge {
@@ -124,11 +125,11 @@ class Judge {
   void judge_trace() {
     for (const auto& field : header_.fields()) {
       if (!base::iequals(field.name, "Received")) continue;
-      const auto trace = read_trace(field.value);
-      if (trace.by.empty() || !base::iequals(trace.by, context_.hostname)) continue;
-      const bool ours = base::SessionId::resembles(trace.id);
+      const auto id = id_at(context_.hostname, field.value);
+      if (!id) continue;
+      const bool ours = base::SessionId::resembles(*id);
       return add(Kind::forged_received,
-                 "by " + std::string(context_.hostname) + " id " + base::printable(trace.id, longest_quote) +
+                 "by " + std::string(context_.hostname) + " id " + base::printable(*id, longest_quote) +
                      (ours ? ", which may be one of ours" : ", which is not of our form"));
     }
   }

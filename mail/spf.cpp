@@ -28,10 +28,12 @@ bool count(unsigned& counter, unsigned most) {
 /// Are the first `length` bits the same, in addresses of one family?
 bool same_network(const base::IpAddress& a, const base::IpAddress& b, unsigned length) {
   if (a.is_v4() != b.is_v4()) return false;
-  const unsigned bits = a.is_v4() ? length + 96 : length;
-  const auto whole = bits / 8;
-  if (!std::equal(a.bytes().begin(), a.bytes().begin() + whole, b.bytes().begin())) return false;
-  return bits % 8 == 0 || ((a.bytes()[whole] ^ b.bytes()[whole]) >> (8 - bits % 8)) == 0;
+  const std::size_t first = a.is_v4() ? 12 : 0;
+  const auto partial = first + length / 8;
+  for (auto i = first; i < partial; ++i) {
+    if (a.bytes()[i] != b.bytes()[i]) return false;
+  }
+  return length % 8 == 0 || ((a.bytes()[partial] ^ b.bytes()[partial]) >> (8 - length % 8)) == 0;
 }
 
 /// Is `name` the domain or below it? Both in lower case.
@@ -42,8 +44,9 @@ bool is_within(std::string_view name, std::string_view domain) {
 
 /// Can this be a domain with a record (RFC 7208 4.3)? It has several labels, and is no address.
 bool is_domain(std::string_view name) {
+  const auto is_foreign = [](char c) { return c == '@' || c == '[' || c == ' '; };
   return dns::is_askable(name) && name.find('.') != std::string_view::npos &&
-         name.find_first_of("@[ ") == std::string_view::npos && !base::IpAddress::parse(name);
+         std::none_of(name.begin(), name.end(), is_foreign) && !base::IpAddress::parse(name);
 }
 
 /// As the domain name system knows it, without trailing dot. What can't be made so stays as it is.
@@ -198,7 +201,8 @@ std::optional<SpfResult> Check::evaluate(const SpfRecord& record) {
       case Match::no: note(directive.text, ": no match"); break;
       case Match::yes:
         note(directive.text, ": match, ", name_of(directive.qualifier));
-        answer_.mechanism.insert(0, std::string(directive.text) + (answer_.mechanism.empty() ? "" : " "));
+        if (!answer_.mechanism.empty()) answer_.mechanism.insert(0, 1, ' ');
+        answer_.mechanism.insert(0, directive.text);
         explanation_ = record.explanation;
         return directive.qualifier;
       case Match::temperror: return SpfResult::temperror;

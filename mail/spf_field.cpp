@@ -20,31 +20,32 @@ bool is_dot_atom(std::string_view text) {
   return before != '.';
 }
 
-/// Between `open` and `close`, with a backslash before what would end it.
-std::string enclosed(char open, std::string_view text, char close) {
-  std::string out(1, open);
-  out.reserve(text.size() + 8);
-  const auto ends = [&](char c) { return c == open || c == close || c == '\\'; };
-  while (true) {
-    const auto run = std::find_if(text.begin(), text.end(), ends) - text.begin();
-    out.append(text, 0, static_cast<std::size_t>(run));
-    text.remove_prefix(static_cast<std::size_t>(run));
-    if (text.empty()) return out += close;
-    out.append({'\\', text.front()});
-    text.remove_prefix(1);
-  }
+constexpr OctetSet needs_escape_in_comment([](char c) { return c == '(' || c == ')' || c == '\\'; });
+constexpr OctetSet needs_escape_in_string([](char c) { return c == '"' || c == '\\'; });
+
+/// Puts the end of `out`, from `from` on, between `open` and `close`, with a backslash before what would end
+/// it.
+void enclose(std::string& out, std::size_t from, char open, char close, const OctetSet& needs_escape) {
+  const auto next = [&](std::size_t at) {
+    const auto rest = std::string_view(out).substr(at);
+    const auto found = std::find_if(rest.begin(), rest.end(), [&](char c) { return needs_escape(c); });
+    return at + static_cast<std::size_t>(found - rest.begin());
+  };
+  for (auto at = next(from); at < out.size(); at = next(at + 2)) out.insert(at, 1, '\\');
+  out.insert(from, 1, open);
+  out += close;
 }
 
 /// A value of the key-value-list, from foreign text.
-std::string value(std::string_view foreign) {
-  const auto safe = base::reply_safe(foreign, 320);
-  return is_dot_atom(safe) ? safe : enclosed('"', safe, '"');
+void append_value(std::string& out, std::string_view foreign) {
+  const auto from = out.size();
+  out += base::reply_safe(foreign, 320);
+  if (!is_dot_atom(std::string_view(out).substr(from))) enclose(out, from, '"', '"', needs_escape_in_string);
 }
 
 /// For people: what the result means (RFC 7208 2.6).
-std::string meaning(const SpfQuestion& question, const SpfAnswer& answer) {
+std::string meaning(const SpfAnswer& answer, const std::string& client) {
   const auto domain = "domain of " + answer.sender;
-  const auto client = question.client.to_string();
   switch (answer.result) {
     case SpfResult::none: return domain + " does not designate permitted sender hosts";
     case SpfResult::neutral: return client + " is neither permitted nor denied by " + domain;
@@ -59,24 +60,31 @@ std::string meaning(const SpfQuestion& question, const SpfAnswer& answer) {
 }
 
 /// What the result means, as a comment.
-std::string comment(const SpfQuestion& question, const SpfAnswer& answer) {
-  const auto said = (question.receiver.empty() ? "" : question.receiver + ": ") + meaning(question, answer);
-  return enclosed('(', base::reply_safe(said, 640), ')');
+void append_comment(std::string& out, const SpfQuestion& question, const SpfAnswer& answer,
+                    const std::string& client) {
+  auto said = meaning(answer, client);
+  if (!question.receiver.empty()) said.insert(0, ": ").insert(0, question.receiver);
+  const auto from = out.size();
+  out += base::reply_safe(said, 640);
+  enclose(out, from, '(', ')', needs_escape_in_comment);
 }
 
-std::string key_value_list(const SpfQuestion& question, const SpfAnswer& answer) {
+void append_key_value_list(std::string& out, const SpfQuestion& question, const SpfAnswer& answer,
+                           const std::string& client) {
   const bool helo = question.identity == SpfIdentity::helo;
   const bool error = answer.result == SpfResult::permerror || answer.result == SpfResult::temperror;
-  std::string list = "client-ip=" + value(question.client.to_string());
+  out += "client-ip=";
+  append_value(out, client);
   const auto add = [&](std::string_view key, std::string_view foreign) {
-    if (!foreign.empty()) list.append("; ").append(key).append("=").append(value(foreign));
+    if (foreign.empty()) return;
+    out.append("; ").append(key).append("=");
+    append_value(out, foreign);
   };
   if (!helo) add("envelope-from", answer.sender);
   add("helo", question.helo);
   add("receiver", question.receiver);
   add("identity", helo ? "helo" : "mailfrom");
   add(error ? "problem" : "mechanism", error ? answer.problem : answer.mechanism);
-  return list;
 }
 
 /// Breaks lines in front of spaces; a space before another one stays where it is, so that no line is blank.
@@ -97,8 +105,14 @@ std::string folded(std::string_view text) {
 }  // namespace
 
 std::string received_spf_field(const SpfQuestion& question, const SpfAnswer& answer) {
-  return folded("Received-SPF: " + std::string(name_of(answer.result)) + " " + comment(question, answer) +
-                " " + key_value_list(question, answer));
+  const auto client = question.client.to_string();
+  std::string field = "Received-SPF: ";
+  field.reserve(512);
+  field.append(name_of(answer.result)).append(" ");
+  append_comment(field, question, answer, client);
+  field += ' ';
+  append_key_value_list(field, question, answer, client);
+  return folded(field);
 }
 
 }  // namespace gatepost::mail

@@ -203,7 +203,8 @@ std::string fit_spf_name(std::string name) {
     if (dot == std::string::npos) break;
     start = dot + 1;
   }
-  return name.substr(start);
+  name.erase(0, start);
+  return name;
 }
 
 }  // namespace gatepost::mail

@@ -182,7 +182,7 @@ bool is_spf_record(std::string_view text) {
 
 std::shared_ptr<const base::Result<SpfRecord>> parse_spf_record(std::string_view text) {
   constexpr std::size_t longest_kept = 512;  // no record should be longer (RFC 7208 3.4)
-  static thread_local std::array<std::shared_ptr<const Reading>, 512> readings;
+  static thread_local std::array<std::shared_ptr<const Reading>, 1024> readings;
   auto& kept = readings[std::hash<std::string_view>()(text) % readings.size()];
   const auto reading = kept && kept->text == text ? kept : std::make_shared<const Reading>(text);
   if (text.size() <= longest_kept) kept = reading;

@@ -114,6 +114,7 @@ class CaresResolver final : public Resolver {
       servers_.push_back(std::make_unique<Server>(context, endpoint, options, *health_));
   }
 
+  std::shared_ptr<const Answer> known(const Question& question) override;
   std::shared_ptr<const Answer> resolve(const Question& question, Answered answered,
                                         Freshness freshness) override;
   void forget_answers() override { cache_.clear(); }
@@ -149,13 +150,18 @@ class CaresResolver final : public Resolver {
   std::vector<std::unique_ptr<Server>> servers_;
 };
 
+std::shared_ptr<const Answer> CaresResolver::known(const Question& question) {
+  auto known = cache_.find(question, clock_.now());
+  if (known) ++health_->hits;
+  return known;
+}
+
 std::shared_ptr<const Answer> CaresResolver::resolve(const Question& question, Answered answered,
                                                      Freshness freshness) {
   if (!is_askable(question.name)) return answer_of(Outcome::no_name, {});
   if (freshness == Freshness::any) {
-    auto known = cache_.find(question, clock_.now());
-    ++(known ? health_->hits : health_->misses);
-    if (known) return known;
+    if (auto at_hand = known(question)) return at_hand;
+    ++health_->misses;
   }
   if (!healthy()) return answer_of(Outcome::temporary_failure, nobody_answers());
   auto& flight = flights_[{question, freshness}];

@@ -18,6 +18,10 @@ class Resolver {
     live,  ///< asked now, whatever the cache holds; the answer is not cached
   };
 
+  /// The answer if it is at hand, as resolve() would give it at once; null says nothing. It spares those who
+  /// ask often to say what is to be done with an answer that comes later.
+  virtual std::shared_ptr<const Answer> known(const Question&) { return nullptr; }
+
   /// The answer from the cache, or null: then `answered` is called once, on this thread, never within this
   /// call. Questions under way are asked once for all. What is no name that could be asked (is_askable()) is
   /// Outcome::no_name at once; while healthy() is false the answer is a temporary failure at once.
