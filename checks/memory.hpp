@@ -25,9 +25,9 @@ class Memory {
 
   Crowd crowd;
   Rates rates;
+  Reputation reputation;
   Greylist greylist;
   Callouts callouts;
-  Reputation reputation;
 
  private:
   state::StateClock clock_;
