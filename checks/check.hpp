@@ -42,6 +42,9 @@ struct Finding {
   std::string header = {};                  ///< field to put in front of the message, with CRLF
   /// What is said at this stage is to be said only so much later.
   base::Millis delay{0};
+  /// A refusal that is said even in place of what relay control and directory say, since whether there is
+  /// such a recipient is not to be told.
+  bool veils = false;
   /// On whose word it rests: the pipeline has them examined, and if one does not pass, the check could not
   /// find out.
   std::vector<WitnessPtr> rests_on = {};
@@ -64,6 +67,8 @@ class Check {
   bool speaks_at(smtp::Stage stage) const { return (stages_ >> static_cast<unsigned>(stage) & 1U) != 0; }
   /// At the stages of the message, when all recipients have been taken.
   bool speaks_late() const { return speaks_at(smtp::Stage::data) || speaks_at(smtp::Stage::message); }
+  /// Could it do so of this mail?
+  virtual bool speaks_late_of(const smtp::MailFacts&) const { return speaks_late(); }
   /// It cannot know anything of a client whose address is not the real one (loopback, private): then it is
   /// not asked.
   virtual bool depends_on_client() const { return false; }

@@ -11,7 +11,7 @@ using telemetry::Verdict;
 
 /// How much a verdict weighs; 0: it decides nothing by itself.
 int weight(const Judged& judged) {
-  const int base = judged.absolute ? 10 : 0;
+  const int base = judged.finding.veils ? 20 : judged.absolute ? 10 : 0;
   switch (judged.finding.verdict) {
     case Verdict::drop: return base + 4;
     case Verdict::reject: return base + 3;

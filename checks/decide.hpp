@@ -33,7 +33,8 @@ struct DecisionBasis {
 /// check.
 std::vector<bool> counting(std::span<const Judged> findings, bool exempt);
 
-/// Drop and reject beat defer, defer beats score; absolute findings come first. Only what counts does.
+/// Drop and reject beat defer, defer beats score; what veils comes first, then what is absolute. Only what
+/// counts does.
 /// `exempt`: of the policy findings none counts.
 DecisionBasis decide(std::span<const Judged> findings, const PolicyOptions& policy, bool exempt);
 

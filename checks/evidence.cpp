@@ -72,10 +72,15 @@ mail::SpfQuestion Evidence::spf_question(const smtp::MailFacts& facts, mail::Spf
   return question;
 }
 
-const mail::SpfAnswer* Evidence::spf(const smtp::MailFacts& facts, mail::SpfIdentity identity) {
+const mail::SpfAnswer* Evidence::known_spf(mail::SpfIdentity identity) const {
   for (const auto& asked : spf_) {
     if (asked->identity == identity) return &asked->answer;
   }
+  return nullptr;
+}
+
+const mail::SpfAnswer* Evidence::spf(const smtp::MailFacts& facts, mail::SpfIdentity identity) {
+  if (const auto* known = known_spf(identity)) return known;
   auto answer = mail::check_spf(spf_question(facts, identity), *this);
   if (!answer) return nullptr;
   return &spf_.emplace_back(std::make_unique<AskedSpf>(AskedSpf{identity, std::move(*answer)}))->answer;
@@ -98,6 +103,24 @@ const Testimony* Evidence::examine(const WitnessPtr& witness) {
   return answer->get();
 }
 
+const CalloutAnswer* Evidence::callout(const CalloutQuestion& question) {
+  const auto about = question.address.key();
+  auto asked = std::find_if(callouts_.begin(), callouts_.end(),
+                            [&](const auto& other) { return other.about == about; });
+  if (asked == callouts_.end()) {
+    asked = callouts_.insert(asked, {about, std::make_shared<Answer<CalloutAnswer>>(bell_)});
+    bell_->while_muffled([&] { source_.callout(question, asked->answer); });
+  }
+  const auto* answer = asked->answer->get();
+  if (answer != nullptr) rests_ = answer->cached ? Rests::cache : Rests::live;
+  return answer;
+}
+
+bool Evidence::calling_out() const {
+  return std::any_of(callouts_.begin(), callouts_.end(),
+                     [](const auto& asked) { return asked.answer->get() == nullptr; });
+}
+
 const MessageHeader& Evidence::header(const smtp::DataFacts& facts) {
   if (!header_) header_ = std::make_unique<const MessageHeader>(facts.body);
   return *header_;
@@ -117,6 +140,7 @@ void Evidence::end_transaction() {
   past_of_.clear();
   // An examination holds for a minute, a session may last longer.
   testimonies_.clear();
+  callouts_.clear();
   // Else a session of many transactions would look through the answers of all of them, each time.
   std::erase_if(dns_, [](const AskedDns& asked) { return !asked.open(); });
   // Postmaster at the name in HELO is the same whoever the sender is (RFC 7208 2.3).
@@ -129,7 +153,7 @@ bool Evidence::pending() const {
   const auto open = [](const auto& asked) { return asked.answer->get() == nullptr; };
   return std::any_of(dns_.begin(), dns_.end(), [](const AskedDns& asked) { return asked.open(); }) ||
          std::any_of(recipients_.begin(), recipients_.end(), open) ||
-         std::any_of(testimonies_.begin(), testimonies_.end(), open);
+         std::any_of(testimonies_.begin(), testimonies_.end(), open) || calling_out();
 }
 
 void Evidence::when_answered(std::function<void()> call) {

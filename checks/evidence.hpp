@@ -96,12 +96,20 @@ struct MessageHeader {
   const mail::HeaderBlock block;
 };
 
-/// What the other checks make of the session, when those are asked that come last.
+/// What the checks make of the session: when those are asked that come last, what the others do.
 struct Suspicion {
   /// Did one find something that speaks against the mail, whether it is enforced or only observed?
   bool any() const { return !because.empty(); }
   double score = 0;
-  std::string because;  ///< "helo.mismatch, reverse_dns.none"
+  unsigned refusals = 0;  ///< only observed
+  std::string because;    ///< "helo.mismatch, reverse_dns.none"
+};
+
+/// What was found when the session began, for checks of how much a client does.
+struct Admission {
+  std::optional<Crowd::Place> place;  ///< among the client's open sessions
+  bool crowded = false;               ///< there was none left
+  bool too_many_sessions = false;     ///< of late
 };
 
 /// Answers questions; gateway/ implements it with the real things, tests with tables.
@@ -124,6 +132,11 @@ class EvidenceSource {
   virtual void impeach(const WitnessPtr& witness, std::string_view why) = 0;
   /// Vouches for "no such name".
   virtual WitnessPtr resolver() const = 0;
+
+  /// Has the sender's mail server asked whether it takes the address. `answer` is set by itself when the time
+  /// is over that the question's settings give a session; what comes later is remembered.
+  virtual void callout(const CalloutQuestion& question,
+                       const std::shared_ptr<Answer<CalloutAnswer>>& answer) = 0;
 
   /// What is remembered of clients and senders.
   virtual Memory& memory() = 0;
@@ -152,12 +165,18 @@ class Evidence final : public dns::Lookup {
   const ClientName* known_client_name() const { return client_name_ ? &*client_name_ : nullptr; }
   /// The result for an identity; HELO and sender are those of `facts`.
   const mail::SpfAnswer* spf(const smtp::MailFacts& facts, mail::SpfIdentity identity);
+  /// As far as some check has asked for it: asks nothing.
+  const mail::SpfAnswer* known_spf(mail::SpfIdentity identity) const;
   /// What spf() asks.
   mail::SpfQuestion spf_question(const smtp::MailFacts& facts, mail::SpfIdentity identity) const;
   /// To be asked before a refusal rests on a witness's word. Valid until it is asked again: who failed is
   /// examined anew then.
   const Testimony* examine(const WitnessPtr& witness);
 
+  /// The answer for an address.
+  const CalloutAnswer* callout(const CalloutQuestion& question);
+  /// A mail server is being asked: that takes its own time, not that for DNS.
+  bool calling_out() const;
   /// Of the transaction's message.
   const MessageHeader& header(const smtp::DataFacts& facts);
 
@@ -167,9 +186,11 @@ class Evidence final : public dns::Lookup {
   WitnessPtr resolver() const { return source_.resolver(); }
   Memory& memory() { return source_.memory(); }
   const Site& site() const { return source_.site(); }
-  /// Set by the pipeline for checks that are asked last.
+  /// Set by the pipeline for checks that are asked last; when a transaction has ended, of all of it.
   const Suspicion& suspicion() const { return suspicion_; }
   void set_suspicion(Suspicion suspicion) { suspicion_ = std::move(suspicion); }
+  /// Kept until the session ends.
+  Admission& admission() { return admission_; }
   bool ours(std::string_view domain_key) const { return source_.ours(domain_key); }
   base::Instant now() const { return source_.now(); }
   base::WallTime wall() const { return source_.wall(); }
@@ -187,7 +208,7 @@ class Evidence final : public dns::Lookup {
   /// Calls once, at the next answer; at once if nothing is pending.
   void when_answered(std::function<void()> call);
   /// The session's time for DNS is over: what is open counts as a temporary failure, and so does what is
-  /// asked from now on and not in the cache. False if nothing was open.
+  /// asked from now on and not in the cache. A callout goes on. False if nothing was open.
   bool give_up();
 
   /// What the answers given since the last call of begin_check() rest on.
@@ -219,12 +240,14 @@ class Evidence final : public dns::Lookup {
   std::shared_ptr<Answer<DnsAnswer>> spare_;  ///< unused yet
   std::vector<Asked<RecipientAnswer>> recipients_;
   std::vector<Asked<Testimony>> testimonies_;
+  std::vector<Asked<CalloutAnswer>> callouts_;
   std::optional<ClientName> client_name_;
   std::vector<std::unique_ptr<AskedSpf>> spf_;
   std::unique_ptr<const MessageHeader> header_;
   std::string past_of_;
   PastAnswer past_;
   Suspicion suspicion_;
+  Admission admission_;
   Rests rests_ = Rests::nothing;
   bool given_up_ = false;
 };

@@ -4,6 +4,11 @@
 
 #include <vector>
 
+#include "checks/callouts.hpp"
+#include "checks/crowd.hpp"
+#include "checks/greylist_table.hpp"
+#include "checks/rates.hpp"
+#include "checks/reputation_table.hpp"
 #include "core/state/table.hpp"
 
 namespace gatepost::checks {
@@ -17,6 +22,12 @@ class Memory {
   const state::StateClock& clock() const { return clock_; }
   /// All tables.
   std::vector<state::Durable*> tables();
+
+  Crowd crowd;
+  Rates rates;
+  Greylist greylist;
+  Callouts callouts;
+  Reputation reputation;
 
  private:
   state::StateClock clock_;

@@ -147,6 +147,7 @@ Suspicion Verdicts::suspicion(std::span<const Record> of_recipient) const {
       const auto& finding = record.judged.finding;
       if (record.judged.exempt || !speaks_against(finding)) continue;
       suspicion.score += finding.score;
+      if (refuses(finding.verdict)) ++suspicion.refusals;
       if (!suspicion.because.empty()) suspicion.because += ", ";
       suspicion.because += finding.reason.empty() && finding.reply ? finding.reply->token() : finding.reason;
     }
@@ -395,6 +396,7 @@ Pipeline::Consultation Pipeline::message(const smtp::MessageFacts& facts, Eviden
 
 void Pipeline::transaction_ended(const smtp::MailFacts& facts, const smtp::TransactionRecord& record,
                                  Evidence& evidence, const Verdicts& verdicts) const {
+  evidence.set_suspicion(verdicts.suspicion(verdicts.recipients_));
   tell(verdicts, [&](const Check& check) { check.transaction_ended(facts, record, evidence); });
 }
 
@@ -479,7 +481,7 @@ Verdicts::Exemption Pipeline::exemption_of(const mail::Mailbox& recipient, const
 }
 
 /// The checks whose exemption makes a difference: they have found something, or may yet.
-CheckSet Pipeline::relevant(const Verdicts& verdicts) const {
+CheckSet Pipeline::relevant(const smtp::MailFacts& facts, const Verdicts& verdicts) const {
   CheckSet bits = 0;
   for (const auto* records : {&verdicts.session_, &verdicts.transaction_}) {
     for (const auto& record : *records) {
@@ -487,7 +489,7 @@ CheckSet Pipeline::relevant(const Verdicts& verdicts) const {
     }
   }
   for (const auto& entry : entries_) {
-    if (entry.mode == Mode::enforce && entry.check->speaks_late()) bits |= entry.bit;
+    if (entry.mode == Mode::enforce && entry.check->speaks_late_of(facts)) bits |= entry.bit;
   }
   return bits;
 }
@@ -502,8 +504,8 @@ Pipeline::Consultation Pipeline::accept_or_part(const smtp::RcptFacts& facts, Co
   }
   if (judged.decision.act != smtp::Decision::Act::accept) return judged;
   const auto& other = verdicts.exemption_;
-  if (other &&
-      (other->all != exemption.all || ((other->checks ^ exemption.checks) & relevant(verdicts)) != 0)) {
+  if (other && (other->all != exemption.all ||
+                ((other->checks ^ exemption.checks) & relevant(facts.mail, verdicts)) != 0)) {
     judged.decision = smtp::Decision::refuse(smtp::reply(smtp::Say::other_policy, {facts.recipient.text()}));
     return judged;
   }

@@ -163,7 +163,7 @@ class Pipeline {
   Consultation accept_or_part(const smtp::RcptFacts& facts, Consultation judged, Records found,
                               Verdicts::Exemption exemption, Verdicts& verdicts) const;
   Verdicts::Exemption exemption_of(const mail::Mailbox& recipient, const Records& found) const;
-  CheckSet relevant(const Verdicts& verdicts) const;
+  CheckSet relevant(const smtp::MailFacts& facts, const Verdicts& verdicts) const;
   Consultation judge(smtp::Stage stage, std::span<const Verdicts::Record> extra, const Verdicts& verdicts,
                      const Verdicts::Exemption& exemption) const;
 

@@ -73,6 +73,7 @@ int App::run() {
   if (!start()) return 1;
   admin_.run();
   for (auto& worker : workers_) worker->join();
+  close_memory();
   notice(Level::info, "stop", "stopped");
   save_capabilities();
   return 0;
@@ -123,9 +124,6 @@ bool App::start() {
   const auto& options = snapshot_->config.options;
   configured_ = clock_.wall();
   memory_ = std::make_unique<base::MemoryBudget>(options.smtp.memory.bytes);
-  learned_ = std::make_unique<relay::Learned>(static_cast<std::size_t>(options.relay.learned_entries));
-  remembered_ = std::make_unique<checks::Memory>(clock_, state::Origin{},
-                                                 static_cast<std::size_t>(options.state.memory.bytes));
   spill_ = state::make_disk_spill_store(options.state_dir);
   log_ = std::make_unique<telemetry::Log>(options.log.path);
   const auto form = options.log.format == LogFormat::json ? telemetry::RecordWriter::Form::json
@@ -134,6 +132,7 @@ bool App::start() {
   metrics_ = std::make_unique<telemetry::Metrics>(statistics_,
                                                   [this](telemetry::MetricsBuilder& b) { add_metrics(b); });
   load_capabilities();
+  open_memory();
   start_workers();
   on_signal(0);
   if (!web_sockets_.empty()) {
@@ -157,8 +156,8 @@ void App::start_workers() {
   const auto& options = snapshot_->config.options;
   const auto form = options.log.format == LogFormat::json ? telemetry::RecordWriter::Form::json
                                                           : telemetry::RecordWriter::Form::text;
-  const Shared shared{clock_,     *memory_,   *learned_, *remembered_,   *spill_,
-                      witnesses_, resolvers_, sessions_, most_sessions()};
+  const Shared shared{clock_,     *memory_,   *learned_,  *remembered_, callouts_,      *spill_,
+                      witnesses_, resolvers_, held_back_, sessions_,    most_sessions()};
   for (unsigned i = 0; i < thread_count(options); ++i) {
     workers_.push_back(
         std::make_unique<Worker>(i, shared, snapshot_, statistics_.make_recorder(*log_, form)));
@@ -219,6 +218,8 @@ void App::tick() {
   watch_resolvers();
   watch_witnesses();
   watch_files();
+  watch_state();
+  watch_slowed();
   if (ticks_ % 5 == 0) probe_backends();
   if (ticks_ % 10 == 0) examine_witnesses();
   if (ticks_ % 10 == 0) save_capabilities();

@@ -9,6 +9,9 @@
 
 #include "core/base/file.hpp"
 #include "core/net/acceptor.hpp"
+#include "core/state/write_behind.hpp"
+#include "gateway/full_tables.hpp"
+#include "gateway/process.hpp"
 #include "gateway/snapshot.hpp"
 #include "gateway/worker.hpp"
 #include "telemetry/metrics.hpp"
@@ -29,6 +32,7 @@ class App final : private webui::Queries {
   // Start
   bool open_sockets();
   bool start();
+  void open_memory();
   void start_workers();
   void print_start();
   void arm_tick();
@@ -48,6 +52,11 @@ class App final : private webui::Queries {
   void watch_witnesses();
   void examine_witnesses();
   void watch_files();
+  void watch_state();
+  void watch_tables();
+  std::vector<state::Durable*> tables() const;
+  void close_memory();
+  void watch_slowed();
   void read_checks_again();
   std::vector<std::string> witness_names() const;
   std::string resolvers_in_words() const;
@@ -68,9 +77,12 @@ class App final : private webui::Queries {
   std::string metrics() const override { return metrics_->text(); }
   bool ready(std::string& why) const override;
   std::vector<webui::CheckStatus> check_statuses() const;
+  webui::StateStatus state_status() const;
   webui::DnsStatus dns_status() const;
   void add_metrics(telemetry::MetricsBuilder& builder) const;
   void add_dns_metrics(telemetry::MetricsBuilder& builder) const;
+  void add_callout_metrics(telemetry::MetricsBuilder& builder) const;
+  void add_state_metrics(telemetry::MetricsBuilder& builder) const;
   std::vector<std::string> warnings() const;
 
   std::string config_path_;
@@ -82,9 +94,14 @@ class App final : private webui::Queries {
   std::shared_ptr<dns::ResolverHealth> resolvers_ = std::make_shared<dns::ResolverHealth>();
   std::shared_ptr<const Snapshot> snapshot_;
   std::unique_ptr<base::MemoryBudget> memory_;
+  DirectoryClaim state_claim_;
+  std::unique_ptr<state::Store> store_;
   std::unique_ptr<relay::Learned> learned_;
   std::unique_ptr<checks::Memory> remembered_;
+  std::unique_ptr<state::WriteBehind> writer_;  ///< of these two into the store
+  CalloutBoard callouts_;
   std::unique_ptr<state::SpillStore> spill_;
+  HeldBack held_back_;
   std::atomic<std::int64_t> sessions_{0};
   telemetry::Statistics statistics_{clock_};
   std::unique_ptr<telemetry::Log> log_;
@@ -98,6 +115,8 @@ class App final : private webui::Queries {
   struct Admin;
   std::unique_ptr<Admin> admin_things_;
   std::map<std::string, bool> was_well_;
+  std::string lost_state_;  ///< told already
+  FullTables full_tables_;
   base::FileStamps seen_files_;  ///< of the checks, a second ago
   base::FileStamps read_files_;  ///< when they were read
   std::shared_ptr<const Snapshot> files_of_;
@@ -112,6 +131,7 @@ class App final : private webui::Queries {
   std::size_t descriptors_ = 0;     ///< how many the system lets us have
   std::atomic<std::uint64_t> shortages_{0};
   unsigned ticks_ = 0;
+  bool warned_of_slowed_ = false;
   bool stopping_ = false;
 };
 

@@ -77,6 +77,14 @@ std::vector<std::string> App::warnings() const {
   if (!is_writable_directory(snapshot_->config.options.state_dir))
     found.push_back("state_dir " + snapshot_->config.options.state_dir +
                     " is not writable: large messages are refused with 452");
+  const auto saved = writer_->health();
+  if (!saved.well) {
+    found.push_back(
+        fmt::format("what is remembered has not been written to disk since {}, and goes on in memory: {}",
+                    telemetry::format_time(saved.since), saved.why));
+  }
+  if (!saved.lost.empty()) found.push_back(saved.lost);
+  for (const auto& full : full_tables_.full()) found.push_back(full.in_words());
   if (memory_->level() == base::MemoryBudget::Level::full)
     found.push_back("memory for messages is used up: new messages get 452, new sessions 421");
   if (const auto most = most_sessions(); most < snapshot_->config.options.smtp.max_sessions) {
@@ -139,6 +147,7 @@ webui::Status App::status() const {
   s.observed = statistics_.observed();
   s.checks = check_statuses();
   s.dns = dns_status();
+  s.state = state_status();
   for (const auto& [name, route] : snapshot_->routes) {
     for (const auto& server : route->servers) {
       const auto& c = server->counters;
@@ -175,12 +184,16 @@ void App::add_metrics(telemetry::MetricsBuilder& b) const {
   b.add("gatepost_build_info", 1, {{"version", version()}});
   b.add("gatepost_memory_bytes", number(memory_->used()));
   b.add("gatepost_memory_cap_bytes", number(memory_->cap()));
+  b.add("gatepost_slowed_sessions", number(held_back_.now()));
+  b.add("gatepost_slow_skipped_total", number(held_back_.skipped()));
   b.add("gatepost_learned_entries", number(learned_->size()));
   b.add("gatepost_log_lines_dropped_total", number(log_->dropped()));
   b.add("gatepost_config_reloads_total", number(reloads_good_.load()), {{"result", "taken"}});
   b.add("gatepost_config_reloads_total", number(reloads_bad_.load()), {{"result", "refused"}});
   b.add("gatepost_config_last_reload_success", reload_error_.empty() ? 1 : 0);
   add_dns_metrics(b);
+  add_callout_metrics(b);
+  add_state_metrics(b);
   for (const auto& [name, directory] : snapshot_->directories)
     b.add("gatepost_directory_objects", number(directory->size()), {{"directory", name}});
   if (snapshot_->tls) {
@@ -230,6 +243,17 @@ void App::add_dns_metrics(telemetry::MetricsBuilder& b) const {
   }
   for (const auto& name : witness_names())
     b.add("gatepost_witness_trusted", witnesses_.of(name)->suspended() ? 0 : 1, {{"witness", name}});
+}
+
+void App::add_callout_metrics(telemetry::MetricsBuilder& b) const {
+  using checks::CalloutResult;
+  for (const auto result :
+       {CalloutResult::taken, CalloutResult::refused, CalloutResult::takes_all, CalloutResult::sender_refused,
+        CalloutResult::unknown, CalloutResult::not_asked}) {
+    b.add("gatepost_callouts_total", static_cast<double>(callouts_.count_of(result)),
+          {{"result", std::string(checks::name_of(result))}});
+  }
+  b.add("gatepost_callouts_open", static_cast<double>(callouts_.open()));
 }
 
 }  // namespace gatepost::gateway

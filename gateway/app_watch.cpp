@@ -76,6 +76,16 @@ std::string App::resolvers_in_words() const {
   return fmt::format("{}", fmt::join(names, ", "));
 }
 
+/// Said once: it goes on as long as somebody wants it to.
+void App::watch_slowed() {
+  if (warned_of_slowed_ || held_back_.skipped() == 0) return;
+  warned_of_slowed_ = true;
+  notice(Level::warning, "slowed",
+         fmt::format("more than {} sessions were to be held back at the same time (smtp.max_slowed); those "
+                     "beyond are answered at once",
+                     snapshot_->config.options.smtp.protocol.max_slowed));
+}
+
 /// Files of checks are read again when they have changed and then stayed the same for a second. A bad one
 /// changes nothing.
 void App::watch_files() {

@@ -1,6 +1,7 @@
 #include "gateway/explain.hpp"
 
 #include <cstdio>
+#include <optional>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -8,9 +9,12 @@
 #include "core/base/file.hpp"
 #include "core/base/text.hpp"
 #include "core/dns/cares_resolver.hpp"
+#include "core/state/sqlite_store.hpp"
 #include "gateway/live_evidence.hpp"
+#include "gateway/remembered.hpp"
 #include "gateway/resolver_endpoint.hpp"
 #include "gateway/resolver_witness.hpp"
+#include "gateway/state_file.hpp"
 #include "telemetry/json.hpp"
 
 namespace gatepost::gateway {
@@ -21,6 +25,7 @@ using smtp::Stage;
 using telemetry::Verdict;
 
 constexpr int cannot_ask = 3;
+constexpr base::Millis sweep_interval{100};
 
 int complain(const std::string& what) {
   std::fprintf(stderr, "gatepost explain: %s\n", what.c_str());
@@ -43,6 +48,46 @@ std::string_view word_of(const Decision& decision) {
   return decision.act == Decision::Act::discard ? "discard" : words[code_of(decision)];
 }
 
+/// "(after 5 s) ", "(and closes the connection) "
+std::string how_said(const Decision& decision) {
+  if (decision.act == Decision::Act::drop) return "(and closes the connection) ";
+  if (decision.delay == base::Millis{0}) return {};
+  return "(after " + base::TextForm<base::Millis>::print(decision.delay) + ") ";
+}
+
+/// What the gateway remembers, as a copy: it may change, and nothing of it is written.
+class RecalledMemory {
+ public:
+  RecalledMemory(const Options& options, const base::Clock& clock) : store_(open(options, clock)) {
+    const auto origin = store_ ? store_->origin() : state::Origin{};
+    remembered_.emplace(clock, origin, static_cast<std::size_t>(options.state.memory.bytes),
+                        static_cast<std::size_t>(options.relay.learned_entries));
+    if (!store_) return;
+    const auto loaded = store_->load([this](const state::Row& row) {
+      auto* table = remembered_->find(row.table);
+      if (table != nullptr && table->restore(row)) ++entries_;
+    });
+    const auto age = std::chrono::duration_cast<base::seconds>(clock.wall() - origin.wall);
+    words_ = fmt::format("{} entries, written {} ago", entries_, base::duration_in_words(age.count()));
+    if (!loaded) words_ += "; not all could be read: " + loaded.error().message;
+  }
+  Remembered& tables() { return *remembered_; }
+  /// How much it is, and how old; or why there is none.
+  const std::string& words() const { return words_; }
+
+ private:
+  std::unique_ptr<state::SqliteStore> open(const Options& options, const base::Clock& clock) {
+    auto store = state::SqliteStore::open_to_read(state_file(options), clock);
+    if (store) return std::move(*store);
+    words_ = "none: " + store.error().message;
+    return nullptr;
+  }
+  std::string words_;
+  std::unique_ptr<state::SqliteStore> store_;
+  std::optional<Remembered> remembered_;
+  std::size_t entries_ = 0;
+};
+
 /// One mail, asked about as a session would.
 class Explanation {
  public:
@@ -61,6 +106,7 @@ class Explanation {
     std::string recipient;  ///< empty: all, at an early stage or for the message
     Decision decision;
   };
+  bool wait_until(base::Instant until);
   template <class Ask>
   Decision consult(Ask ask);
   bool ask_early();
@@ -73,15 +119,25 @@ class Explanation {
   net::asio::io_context io_;
   base::SystemClock clock_;
   base::Instant started_ = clock_.now();
-  relay::Learned learned_{1};
-  checks::Memory remembered_{clock_, state::Origin{}, std::size_t{1} << 20};
+  RecalledMemory recalled_{snapshot_->config.options, clock_};
   std::shared_ptr<dns::ResolverHealth> health_ = std::make_shared<dns::ResolverHealth>();
   std::unique_ptr<dns::Resolver> resolver_ =
       dns::make_cares_resolver(io_, clock_, snapshot_->config.options.dns, health_);
   WitnessBoard board_;
   Examiner examiner_{*resolver_, board_, clock_};
   checks::WitnessPtr witness_ = snapshot_->make_resolver_witness();
-  EvidenceContext context_{clock_, learned_, remembered_, snapshot_, *resolver_, examiner_, witness_};
+  CalloutBoard callouts_;
+  std::unique_ptr<net::Connector> connector_ = net::make_tcp_connector(io_, 0);
+  CalloutProber prober_{
+      {io_, *connector_, *resolver_, clock_, recalled_.tables().memory, callouts_, snapshot_->site}};
+  EvidenceContext context_{clock_,
+                           recalled_.tables().learned,
+                           recalled_.tables().memory,
+                           snapshot_,
+                           *resolver_,
+                           examiner_,
+                           witness_,
+                           arguments_.callout ? &prober_ : nullptr};
   LiveEvidence source_{context_};
   checks::Evidence evidence_{source_};
   checks::Verdicts verdicts_{true};
@@ -126,7 +182,18 @@ std::string Explanation::prepare() {
   return {};
 }
 
-/// Asks until everything is known, or the time for DNS is over.
+/// Lets something happen. False: time is over, or nothing more would.
+bool Explanation::wait_until(base::Instant until) {
+  const bool calling_out = evidence_.calling_out();
+  if (!calling_out && clock_.now() >= until) return false;
+  const auto step = clock_.now() + sweep_interval;
+  io_.restart();
+  io_.run_one_until(calling_out ? step : std::min(step, until));
+  prober_.sweep(clock_.now());
+  return calling_out || !io_.stopped();
+}
+
+/// Asks until everything is known, or the time for DNS is over; a callout ends by itself.
 template <class Ask>
 Decision Explanation::consult(Ask ask) {
   const auto until = started_ + snapshot_->pipeline->policy().dns_budget;
@@ -134,9 +201,7 @@ Decision Explanation::consult(Ask ask) {
   while (answer.pending) {
     bool rung = false;
     evidence_.when_answered([&rung] { rung = true; });
-    io_.restart();
-    while (!rung && clock_.now() < until && io_.run_one_until(until) > 0) {
-    }
+    while (!rung && wait_until(until)) continue;
     if (!rung) evidence_.give_up();
     answer = ask();
   }
@@ -162,7 +227,9 @@ void Explanation::ask_recipients() {
     const smtp::RcptFacts facts{mail_, recipient, accepted_};
     auto decision = consult([&] { return snapshot_->pipeline->rcpt(facts, evidence_, verdicts_); });
     if (decision.act == Decision::Act::accept) accepted_.push_back({recipient, {}});
+    const bool over = decision.act == Decision::Act::drop;
     judged_.push_back({recipient.text(), std::move(decision)});
+    if (over) break;
   }
 }
 
@@ -219,6 +286,7 @@ std::vector<telemetry::Finding> all_findings(const checks::Verdicts& verdicts) {
 }
 
 void Explanation::print() const {
+  fmt::print("memory   {}\n\n", recalled_.words());
   fmt::print("{:<8} {:<14} {:<8} {:<9} {:<28} {:>6}  {}\n", "stage", "check", "mode", "verdict", "reason",
              "ms", "evidence");
   for (const auto& finding : all_findings(verdicts_)) {
@@ -231,8 +299,8 @@ void Explanation::print() const {
   }
   fmt::print("\n");
   for (const auto& judged : judged_) {
-    fmt::print("{:<8} {}{}\n", word_of(judged.decision),
-               judged.recipient.empty() ? "" : "<" + judged.recipient + "> ",
+    fmt::print("{:<8} {}{}{}\n", word_of(judged.decision),
+               judged.recipient.empty() ? "" : "<" + judged.recipient + "> ", how_said(judged.decision),
                judged.decision.reply ? judged.decision.reply->line() : "");
   }
   if (!headers_.empty() && exit_code() == 0) fmt::print("\nput in front of the message:\n{}", headers_);
@@ -247,6 +315,7 @@ void Explanation::print_json() const {
     w.field("reply", reply->line());
     w.field("reason", reply->token());
   }
+  w.field("memory", recalled_.words());
   w.field("client", connect_.client.address.to_string());
   w.field("helo", helo_.name);
   w.field("from", mail_.sender.text());
@@ -256,6 +325,9 @@ void Explanation::print_json() const {
     w.field("rcpt", judged.recipient);
     w.field("decision", word_of(judged.decision));
     if (judged.decision.reply) w.field("reply", judged.decision.reply->line());
+    if (judged.decision.delay > base::Millis{0})
+      w.field("delay_ms", static_cast<std::uint64_t>(judged.decision.delay.count()));
+    if (judged.decision.act == Decision::Act::drop) w.flag("closes", true);
     w.end_item();
   }
   w.end_list();

@@ -14,6 +14,7 @@ struct ExplainArguments {
   std::vector<std::string> to;
   std::string message;           ///< file; empty: the checks of the message are not made
   std::vector<std::string> dns;  ///< resolvers in place of the configured ones
+  bool callout = false;          ///< ask the sender's mail server, where sender_callout would
   bool json = false;
 };
 

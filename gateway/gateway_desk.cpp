@@ -85,11 +85,13 @@ void GatewayDesk::go_on_meanwhile() {
 }
 
 void GatewayDesk::when_ready(std::function<void()> call) {
-  waiting_since_ = context_.evidence.clock.now();
+  if (!evidence_.calling_out()) waiting_since_ = context_.evidence.clock.now();
   evidence_.when_answered(std::move(call));
 }
 
+/// A callout ends by itself, and is made only when the other checks want nothing of DNS any more.
 base::Millis GatewayDesk::patience() const {
+  if (evidence_.calling_out()) return Desk::patience();
   return std::max(context_.evidence.live->pipeline->policy().dns_budget - waited_, base::Millis{0});
 }
 
@@ -144,6 +146,7 @@ net::Task<smtp::DeliveryAnswer> GatewayDesk::deliver(smtp::ServerSession& sessio
   std::vector<std::string> keys;
   std::vector<bool> suspects;
   const auto sender = learned_key(facts);
+  const auto remembered_at = context_.evidence.memory.now();
   const bool anything_learned = context_.evidence.learned.size() > 0;
   for (const auto& recipient : data.recipients) {
     // Postmaster and abuse are never learned, wherever their mail goes; nor is what was quoted, since a
@@ -152,7 +155,7 @@ net::Task<smtp::DeliveryAnswer> GatewayDesk::deliver(smtp::ServerSession& sessio
     envelope.recipients.push_back({live->domains.delivery_address(recipient.mailbox), recipient.dsn, spared});
     keys.push_back(recipient.mailbox.key());
     if (anything_learned)
-      suspects.push_back(context_.evidence.learned.is_suspect(sender, keys.back(), started));
+      suspects.push_back(context_.evidence.learned.is_suspect(sender, keys.back(), remembered_at));
   }
   const auto route = route_of(data.recipients);
   if (!route) {
@@ -162,7 +165,7 @@ net::Task<smtp::DeliveryAnswer> GatewayDesk::deliver(smtp::ServerSession& sessio
   const relay::Message message{*route, envelope, data.body, fields, suspects, facts.helo.connect.id.view()};
   auto delivery = co_await context_.deliverer.deliver(message, deadline, std::move(client_gone));
   delivery_ = std::make_unique<relay::Delivery>(std::move(delivery));
-  context_.evidence.learned.apply(sender, keys, delivery_->lessons, context_.evidence.clock.now());
+  context_.evidence.learned.apply(sender, keys, delivery_->lessons, context_.evidence.memory.now());
   delivery_time_ =
       std::chrono::duration_cast<std::chrono::microseconds>(context_.evidence.clock.now() - started);
   co_return delivery_->answer;

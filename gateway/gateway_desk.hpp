@@ -56,7 +56,7 @@ class GatewayDesk final : public Desk {
   std::chrono::microseconds delivery_time_{};
   std::string message_id_;                      ///< of the transaction
   smtp::Stage reached_ = smtp::Stage::connect;  ///< of those before RCPT, which go on by themselves
-  base::Instant waiting_since_{};               ///< for evidence; zero: nobody waits
+  base::Instant waiting_since_{};               ///< for DNS; zero: nobody waits
   base::Millis waited_{0};                      ///< in the whole session
 };
 

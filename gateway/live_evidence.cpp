@@ -23,6 +23,17 @@ void LiveEvidence::examine(const checks::WitnessPtr& witness,
   context_.examiner.examine(witness, [answer](const checks::Testimony& said) { answer->set(said); });
 }
 
+void LiveEvidence::callout(const checks::CalloutQuestion& question,
+                           const std::shared_ptr<checks::Answer<checks::CalloutAnswer>>& answer) {
+  if (context_.prober != nullptr)
+    return context_.prober->ask(question, [answer](const auto& said) { answer->set(said); });
+  const auto& memory = context_.memory;
+  auto known = checks::recall(memory.callouts, question.address, memory.now());
+  const checks::CalloutAnswer not_asked{checks::CalloutResult::not_asked,
+                                        "not probed by explain without --callout", false};
+  answer->set(known ? std::move(*known) : not_asked);
+}
+
 void LiveEvidence::recipient(const mail::Mailbox& mailbox,
                              const std::shared_ptr<checks::Answer<checks::RecipientAnswer>>& answer) {
   const auto& live = *context_.live;
@@ -41,7 +52,7 @@ checks::PastAnswer LiveEvidence::past(const smtp::RcptFacts& facts) {
   std::vector<std::string> accepted;
   for (const auto& recipient : facts.accepted) accepted.push_back(recipient.mailbox.key());
   const auto recalled =
-      learned.recall(learned_key(facts.mail), facts.recipient.key(), accepted, context_.clock.now());
+      learned.recall(learned_key(facts.mail), facts.recipient.key(), accepted, context_.memory.now());
   using Kind = relay::Recollection::Kind;
   if (recalled.kind == Kind::nothing) return {};
   if (recalled.kind == Kind::not_now) return {checks::PastAnswer::Kind::not_now, 0, {}, {}};

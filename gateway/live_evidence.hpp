@@ -2,6 +2,7 @@
 #pragma once
 
 #include "checks/evidence.hpp"
+#include "gateway/callout_prober.hpp"
 #include "gateway/examiner.hpp"
 #include "gateway/snapshot.hpp"
 #include "relay/learned.hpp"
@@ -17,6 +18,7 @@ struct EvidenceContext {
   dns::Resolver& resolver;
   Examiner& examiner;
   const checks::WitnessPtr& resolver_witness;  ///< replaced with `live`
+  CalloutProber* prober = nullptr;             ///< null: callouts are answered from memory only
 };
 
 class LiveEvidence final : public checks::EvidenceSource {
@@ -37,6 +39,8 @@ class LiveEvidence final : public checks::EvidenceSource {
     context_.examiner.impeach(*witness, why);
   }
   checks::WitnessPtr resolver() const override { return context_.resolver_witness; }
+  void callout(const checks::CalloutQuestion& question,
+               const std::shared_ptr<checks::Answer<checks::CalloutAnswer>>& answer) override;
   checks::Memory& memory() override { return context_.memory; }
   const checks::Site& site() const override { return context_.live->site; }
   bool ours(std::string_view domain_key) const override { return context_.live->domains.ours(domain_key); }

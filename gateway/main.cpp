@@ -14,6 +14,8 @@
 #include "gateway/sink.hpp"
 #include "gateway/snapshot.hpp"
 #include "gateway/spf_command.hpp"
+#include "gateway/state_command.hpp"
+#include "gateway/state_file.hpp"
 #include "gateway/version.hpp"
 #include "webui/server.hpp"
 
@@ -45,7 +47,11 @@ int check(const std::string& path) {
   const auto& problems = snapshot ? snapshot->config.problems : config.problems;
   print(problems);
   if (!snapshot) return 1;
-  std::printf("%s: ok%s\n", path.c_str(), problems.empty() ? "" : ", with warnings");
+  const auto trouble = trouble_with_state_file(snapshot->config.options);
+  if (trouble)
+    std::fprintf(stderr, "%s: warning: %s; the gateway would run without what it remembered\n", path.c_str(),
+                 trouble->c_str());
+  std::printf("%s: ok%s\n", path.c_str(), problems.empty() && !trouble ? "" : ", with warnings");
   return 0;
 }
 
@@ -145,6 +151,47 @@ struct SinkArguments {
   }
 };
 
+/// gatepost state ...
+struct StateCommand {
+  StateArguments arguments;
+
+  void add_to(CLI::App& app, int& result) {
+    arguments.config = default_config;
+    auto* command = app.add_subcommand("state", "what the gateway remembers of clients and senders");
+    command->require_subcommand(1);
+    command->footer(
+        "exit code 0: done, 1: nothing to do, or not done, 2: wrong arguments, 3: the memory cannot be read "
+        "or "
+        "changed");
+    const auto add = [&](const char* name, const char* help, int (*run)(const StateArguments&)) {
+      auto* sub = command->add_subcommand(name, help);
+      sub->add_option("--config,-c", arguments.config, "configuration file")->capture_default_str();
+      sub->callback([this, &result, run] { result = run(arguments); });
+      return sub;
+    };
+    const auto add_match = [&](CLI::App* sub) {
+      sub->add_option("--match", arguments.match,
+                      "a domain, a mail address or an IP address that the name holds, or a pattern with *");
+    };
+    auto* list = add("list", "what is remembered, and how much of it", run_state_list);
+    list->add_option("table", arguments.table, "this one only");
+    add_match(list);
+    list->add_option("--limit", arguments.limit, "entries listed at most; 0: all")->capture_default_str();
+    list->add_flag("--json", arguments.json, "print JSON");
+    auto* forget = add("forget", "forget it, in the running gateway, too", run_state_forget);
+    forget->add_option("table", arguments.table, "where it is; with --match: there only");
+    forget->add_option("name", arguments.names, "what it is remembered under, as `list` shows it");
+    add_match(forget);
+    forget->add_flag("--yes", arguments.yes, "even if more than 10 match");
+    auto* write = add("export", "write it as lines of JSON", run_state_export);
+    write->add_option("--table", arguments.table, "this one only");
+    write->add_option("file", arguments.file, "where to (default: standard output)");
+    auto* read = add("import", "take in what `export` wrote; what is there and expires no earlier stays",
+                     run_state_import);
+    read->add_option("file", arguments.file, "from where; -: standard input")->required();
+  }
+};
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -158,6 +205,7 @@ int main(int argc, char** argv) {
   SinkArguments sink_arguments;
   ExplainArguments explain;
   SpfArguments spf;
+  StateCommand state_command;
   int result = 0;
 
   auto* run_command = app.add_subcommand("run", "serve until SIGTERM; SIGHUP reads the configuration again");
@@ -197,6 +245,8 @@ int main(int argc, char** argv) {
   explain_command
       ->add_option("--dns", explain.dns, "resolver to ask instead of the configured ones, as address:port")
       ->delimiter(',');
+  explain_command->add_flag("--callout", explain.callout,
+                            "ask the sender's mail server, too, if sender_callout is on");
   explain_command->add_flag("--json", explain.json, "print JSON");
   explain_command->callback([&] { result = run_explain(explain); });
 
@@ -209,6 +259,8 @@ int main(int argc, char** argv) {
       ->delimiter(',');
   spf_command->add_flag("--json", spf.json, "print JSON");
   spf_command->callback([&] { result = run_spf(spf); });
+
+  state_command.add_to(app, result);
 
   auto* health_command = app.add_subcommand("health", "ask a running gateway how it is; exit code 0: well");
   health_command->add_option("--url", url, "what to ask")->capture_default_str();

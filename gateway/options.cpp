@@ -60,12 +60,11 @@ void StateOptions::visit(base::Visitor& v) {
                "least is forgotten first.",
        .restart = true},
       memory);
-  v.field(
-      {.key = "write_interval",
-       .help = "How often what has changed is written to state_dir/state.db: a crash forgets no more than "
-               "that.",
-       .restart = true},
-      write_interval);
+  v.field({.key = "write_interval",
+           .help = "How often what has changed is written to state_dir/state.db, from 50 ms to 1 s: a crash "
+                   "forgets no more than that.",
+           .restart = true},
+          write_interval);
 }
 
 void WebOptions::visit(base::Visitor& v) {
@@ -150,6 +149,8 @@ void Options::validate(base::Problems& problems) const {
     problems.error("smtp.max_message_size", "must be at least 64 KiB (RFC 5321 4.5.3.1.7)");
   if (smtp.protocol.max_line.bytes < 512 || smtp.protocol.max_line.bytes > 65536)
     problems.error("smtp.max_line", "must be between 512 bytes and 64 KiB");
+  if (state.write_interval < base::Millis(50) || state.write_interval > base::Millis(1000))
+    problems.error("state.write_interval", "must be between 50 ms and 1 s");
   if (smtp.memory.bytes < 16 << 20) problems.error("smtp.memory", "must be at least 16 MiB");
   if (smtp.protocol.soft_error_limit > smtp.protocol.hard_error_limit)
     problems.warning("smtp.soft_error_limit", "is above hard_error_limit and so has no effect");

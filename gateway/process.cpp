@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
@@ -79,6 +80,17 @@ bool is_writable_directory(const std::string& directory) {
   return ::access(directory.c_str(), W_OK | X_OK) == 0;
 }
 
+namespace {
+
+base::Result<void> become(const char* name, uid_t user, gid_t group) {
+  if (::initgroups(name, group) != 0 || ::setgid(group) != 0 || ::setuid(user) != 0)
+    return base::Failure{"cannot become user " + std::string(name) + ": " + error_text(errno)};
+  if (::setuid(0) == 0) return base::Failure{"could become root again: not starting"};
+  return {};
+}
+
+}  // namespace
+
 base::Result<void> drop_privileges(const std::string& user) {
   if (::geteuid() != 0) return {};
   const passwd* entry = ::getpwnam(user.c_str());
@@ -87,12 +99,54 @@ base::Result<void> drop_privileges(const std::string& user) {
                          "\" to become: make one, or set user"};
   if (entry->pw_uid == 0)
     return base::Failure{"user \"" + user + "\" is root, as which Gatepost does not run"};
-  if (::initgroups(user.c_str(), entry->pw_gid) != 0 || ::setgid(entry->pw_gid) != 0 ||
-      ::setuid(entry->pw_uid) != 0) {
-    return base::Failure{"cannot become user " + user + ": " + error_text(errno)};
+  return become(user.c_str(), entry->pw_uid, entry->pw_gid);
+}
+
+base::Result<void> become_owner(const std::string& directory, const std::string& user) {
+  if (::geteuid() != 0) return {};
+  struct stat found {};
+  if (::stat(directory.c_str(), &found) != 0)
+    return base::Failure{"state_dir " + directory + ": " + error_text(errno)};
+  if (found.st_uid == 0) return drop_privileges(user);
+  const passwd* entry = ::getpwuid(found.st_uid);
+  const std::string name = entry != nullptr ? entry->pw_name : std::to_string(found.st_uid);
+  return become(name.c_str(), found.st_uid, entry != nullptr ? entry->pw_gid : found.st_gid);
+}
+
+// ---- Claims
+
+namespace {
+
+int open_directory(const std::string& directory) {
+  return ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+}  // namespace
+
+bool DirectoryClaim::take(const std::string& directory) {
+  descriptor_ = open_directory(directory);
+  // Who only asks whether it is taken has it for a moment.
+  for (int tries = 0; tries < 100; ++tries) {
+    if (::flock(descriptor_, LOCK_EX | LOCK_NB) == 0) return true;
+    if (errno != EWOULDBLOCK) return true;
+    ::usleep(10000);
   }
-  if (::setuid(0) == 0) return base::Failure{"could become root again: not starting"};
-  return {};
+  return false;
+}
+
+DirectoryClaim::~DirectoryClaim() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+std::optional<bool> DirectoryClaim::is_taken(const std::string& directory) {
+  const int descriptor = open_directory(directory);
+  if (descriptor < 0) return std::nullopt;
+  const bool free = ::flock(descriptor, LOCK_SH | LOCK_NB) == 0;
+  const int error = errno;
+  ::close(descriptor);
+  if (free) return false;
+  if (error == EWOULDBLOCK) return true;
+  return std::nullopt;
 }
 
 std::string port_owner(std::uint16_t port) {

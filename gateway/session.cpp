@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "core/base/text.hpp"
-#include "core/net/one_shot.hpp"
 
 namespace gatepost::gateway {
 namespace {
@@ -224,15 +223,28 @@ net::Task<void> Session::start_tls() {
 net::Task<void> Session::pause(base::Millis delay) {
   if (!try_flush()) co_await flush(settings_->options.command_timeout);
   if (broken_) co_return;
-  net::OneShot<bool> nothing(context_.io.get_executor());
-  deadline_.set(context_.clock.now() + delay);
-  watching_ = true;
-  co_await nothing.wait(deadline_);
-  watching_ = false;
-  if (deadline_.interrupted() != net::Interrupt::expired) co_return interrupted();
-  deadline_.clear();
+  if (machine_.before_banner()) {  // every new client waits for that
+    co_await hold_back(delay);
+  } else if (const HeldBack::Place place(context_.held_back, settings_->options.max_slowed); place) {
+    co_await hold_back(delay);
+  }
+  if (step_.action != Action::pause) co_return;
   if (machine_.before_banner()) look_for_early_talk();
   take_step(machine_.resumed());
+}
+
+/// Waits, but not for somebody who is gone, nor while the program stops.
+net::Task<void> Session::hold_back(base::Millis delay) {
+  if (draining_) co_return;
+  net::OneShot<bool> over(context_.io.get_executor());
+  pause_ = &over;
+  deadline_.set(context_.clock.now() + delay);
+  watching_ = true;
+  const bool ended = co_await over.wait(deadline_);
+  watching_ = false;
+  pause_ = nullptr;
+  if (!ended && deadline_.interrupted() != net::Interrupt::expired) co_return interrupted();
+  deadline_.clear();
 }
 
 bool Session::wants_spill() {
@@ -305,7 +317,13 @@ bool Session::client_gone() {
 
 void Session::shut_down(bool hard) {
   draining_ = true;
-  if (hard || (machine_.idle() && waiting_)) deadline_.interrupt(net::Interrupt::shutdown);
+  // Who has not been greeted yet has nothing to finish.
+  const bool held_back = pause_ != nullptr && machine_.before_banner();
+  if (hard || held_back || (machine_.idle() && waiting_)) {
+    deadline_.interrupt(net::Interrupt::shutdown);
+  } else if (pause_ != nullptr) {
+    pause_->set(true);
+  }
 }
 
 void Session::transaction_ended(const smtp::TransactionRecord& record) {

@@ -7,9 +7,11 @@
 #include <vector>
 
 #include "core/base/clock.hpp"
+#include "core/net/one_shot.hpp"
 #include "core/net/stream.hpp"
 #include "core/state/spill.hpp"
 #include "gateway/desk.hpp"
+#include "gateway/held_back.hpp"
 
 namespace gatepost::gateway {
 
@@ -34,6 +36,7 @@ struct SessionContext {
   state::ChunkPool& chunks;
   state::SpillStore& spill;
   BufferPool& buffers;
+  HeldBack& held_back;  ///< in all threads
   /// Puts TLS on a client's connection.
   std::function<std::unique_ptr<net::Stream>(std::unique_ptr<net::Stream>)> start_tls;
 };
@@ -87,6 +90,7 @@ class Session final
   net::Task<void> deliver();
   net::Task<void> start_tls();
   net::Task<void> pause(base::Millis delay);
+  net::Task<void> hold_back(base::Millis delay);
   net::Task<void> spill();
   net::Task<void> flush(base::Millis patience);
   net::Task<void> linger();
@@ -117,6 +121,7 @@ class Session final
   std::unique_ptr<Desk> desk_;
   std::unique_ptr<net::Stream> stream_;
   net::Deadline deadline_;
+  net::OneShot<bool>* pause_ = nullptr;  ///< to be ended by setting it; null: there is none
   smtp::ServerSession machine_;
   smtp::Step step_{smtp::Action::read};
   std::unique_ptr<char[]> buffer_;

@@ -144,7 +144,8 @@ class Sink {
   state::ChunkPool chunks{memory};
   std::unique_ptr<state::SpillStore> spill = state::make_disk_spill_store("/tmp");
   BufferPool buffers;
-  SessionContext context{io, clock, chunks, *spill, buffers, {}};
+  HeldBack held_back;
+  SessionContext context{io, clock, chunks, *spill, buffers, held_back, {}};
   std::shared_ptr<smtp::ServerSession::Settings> settings;
   std::shared_ptr<const net::TlsServerContext> tls;
   unsigned stored = 0;

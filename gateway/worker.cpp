@@ -50,9 +50,10 @@ Worker::Worker(unsigned index, const Shared& shared, std::shared_ptr<const Snaps
       live_(std::move(snapshot)),
       resolver_(dns::make_cares_resolver(io_, shared.clock, live_->config.options.dns, shared.resolvers)),
       examiner_(*resolver_, shared.witnesses, shared.clock),
-      context_{io_, shared.clock, chunks_, shared.spill, buffers_, {}},
+      prober_({io_, *connector_, *resolver_, shared.clock, shared.remembered, shared.callouts, live_->site}),
+      context_{io_, shared.clock, chunks_, shared.spill, buffers_, shared.held_back, {}},
       desk_{{shared_.clock, shared_.learned, shared_.remembered, live_, *resolver_, examiner_,
-             resolver_witness_},
+             resolver_witness_, &prober_},
             chunks_,
             deliverer_,
             recorder_},
@@ -61,6 +62,7 @@ Worker::Worker(unsigned index, const Shared& shared, std::shared_ptr<const Snaps
     return std::make_unique<net::TlsStream>(io_, static_cast<net::TcpStream&>(*plain).release(),
                                             live_->tls->make_session());
   };
+  prober_.on_idle = [this] { end_if_done(); };
   make_witness();
   arm_sweep();
 }
@@ -87,6 +89,7 @@ void Worker::set_snapshot(std::shared_ptr<const Snapshot> snapshot) {
   live_ = std::move(snapshot);
   deliverer_.set_options(live_->config.options.relay);
   pool_.set_hostname(live_->config.options.hostname);
+  prober_.set_site(live_->site);
   make_witness();
 }
 
@@ -144,7 +147,7 @@ void Worker::run_session(std::unique_ptr<Session> session) {
       }
     }
     session.reset();
-    if (draining_ && sessions_.empty()) io_.stop();
+    end_if_done();
   };
   net::asio::co_spawn(io_, running->run(), std::move(finished));
 }
@@ -168,6 +171,7 @@ void Worker::sweep() {
   for (auto& session : sessions_) session.sweep(now);
   for (auto* deadline : probing_) deadline->check(now);
   pool_.sweep(now);
+  prober_.sweep(now);
   chunks_.slice().trim();
 }
 
@@ -175,7 +179,12 @@ void Worker::drain(bool hard) {
   draining_ = true;
   for (auto& session : sessions_) session.shut_down(hard);
   pool_.close_all();
-  if (sessions_.empty()) io_.stop();
+  prober_.stop();
+  end_if_done();
+}
+
+void Worker::end_if_done() {
+  if (draining_ && sessions_.empty() && prober_.idle()) io_.stop();
 }
 
 void Worker::examine_witnesses(base::Millis span) {

@@ -21,9 +21,11 @@ struct Shared {
   base::MemoryBudget& memory;
   relay::Learned& learned;
   checks::Memory& remembered;
+  CalloutBoard& callouts;
   state::SpillStore& spill;
   WitnessBoard& witnesses;
   const std::shared_ptr<dns::ResolverHealth>& resolvers;
+  HeldBack& held_back;
   std::atomic<std::int64_t>& sessions;  ///< open in all threads
   std::int64_t most_sessions;           ///< as many as there are descriptors for
 };
@@ -80,6 +82,7 @@ class Worker {
   void notice(telemetry::Level level, std::string_view topic, std::string_view text);
   std::optional<smtp::Reply> turn_away() const;
   void make_witness();
+  void end_if_done();
   bool is_balancer(const base::IpAddress& peer) const;
 
   unsigned index_;
@@ -95,6 +98,7 @@ class Worker {
   std::shared_ptr<const Snapshot> live_;
   std::unique_ptr<dns::Resolver> resolver_;
   Examiner examiner_;
+  CalloutProber prober_;
   checks::WitnessPtr resolver_witness_;
   SessionContext context_;
   DeskContext desk_;

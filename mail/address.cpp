@@ -222,7 +222,8 @@ std::string_view without_batv(std::string_view local) {
   if (rest.size() < tag_size + 2) return local;
   if (is_tag(rest.substr(0, tag_size)) && rest[tag_size] == '=') return rest.substr(tag_size + 1);
   const auto separator = rest.size() - tag_size - 1;
-  if (rest[separator] == '=' && is_tag(rest.substr(separator + 1))) return rest.substr(0, separator);
+  if ((rest[separator] == '=' || rest[separator] == '/') && is_tag(rest.substr(separator + 1)))
+    return rest.substr(0, separator);
   return local;
 }
 

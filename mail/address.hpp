@@ -61,8 +61,8 @@ struct Path {
 /// "<postmaster>" without a domain is taken.
 Path parse_path(std::string_view text);
 
-/// A local part without its BATV tag: "prvs=tttttttttt=user" and "prvs=user=tttttttttt" (four digits, six hex
-/// digits) are "user"; anything else is what it is.
+/// A local part without its BATV tag: "prvs=tttttttttt=user", "prvs=user=tttttttttt" and
+/// "prvs=user/tttttttttt" (four digits, six hex digits) are "user"; anything else is what it is.
 std::string_view without_batv(std::string_view local);
 
 /// As `Mailbox::key()` for text from a file or the configuration; "@domain" stands for all of a domain.

@@ -73,4 +73,13 @@ bool feed_available(Connection& connection, smtp::ClientSession::Action& action)
   }
 }
 
+void say_goodbye(Connection& connection) {
+  connection.session.output().clear();
+  connection.session.quit();
+  const auto& bytes = connection.session.output();
+  const iovec part{const_cast<char*>(bytes.data()), bytes.size()};
+  if (!bytes.empty()) connection.stream->write({&part, 1});
+  connection.stream->shutdown_send();
+}
+
 }  // namespace gatepost::relay

@@ -52,4 +52,7 @@ net::Task<Talk> converse(Connection& connection, smtp::ClientSession::Action& ac
 /// Feeds what can be read without waiting. False: the connection is at its end.
 bool feed_available(Connection& connection, smtp::ClientSession::Action& action);
 
+/// Ends a connection politely, without waiting.
+void say_goodbye(Connection& connection);
+
 }  // namespace gatepost::relay

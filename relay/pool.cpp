@@ -14,16 +14,6 @@ using Leased = base::Result<std::unique_ptr<Connection>>;
 /// After so many refusals a connection is not used again: Exchange ends it at five errors.
 constexpr unsigned most_refusals = 3;
 
-/// Ends a connection politely, without waiting.
-void say_goodbye(Connection& connection) {
-  connection.session.output().clear();
-  connection.session.quit();
-  const auto& bytes = connection.session.output();
-  const iovec part{const_cast<char*>(bytes.data()), bytes.size()};
-  if (!bytes.empty()) connection.stream->write({&part, 1});
-  connection.stream->shutdown_send();
-}
-
 /// Leaves the line, however the waiting ends.
 struct Place {
   ~Place() { permits.leave(ticket); }

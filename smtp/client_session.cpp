@@ -34,7 +34,8 @@ Extensions read_extensions(std::string_view text) {
 
 void append_mail(std::string& out, const Envelope& envelope, const Extensions& extensions) {
   out.append("MAIL FROM:<").append(envelope.sender).append(">");
-  if (extensions.has(Extension::size)) out.append(" SIZE=").append(std::to_string(envelope.size));
+  if (extensions.has(Extension::size) && !envelope.ask_only)
+    out.append(" SIZE=").append(std::to_string(envelope.size));
   if (envelope.eight_bit) out.append(" BODY=8BITMIME");
   if (envelope.smtputf8) out.append(" SMTPUTF8");
   if (extensions.has(Extension::dsn)) out.append(envelope.dsn);
@@ -82,7 +83,7 @@ ClientSession::Action ClientSession::transact(const Envelope& envelope) {
   rcpts_sent_ = envelope.recipients.size();
   // With several recipients DATA waits until all have been taken: a message for some of them can't be
   // answered.
-  if (rcpts_sent_ == 1) {
+  if (rcpts_sent_ == 1 && !envelope.ask_only) {
     output_.append("DATA\r\n");
     data_sent_ = true;
   }
@@ -210,7 +211,7 @@ bool ClientSession::all_accepted() const {
 
 ClientSession::Action ClientSession::after_recipients() {
   if (!data_sent_) {
-    if (!all_accepted()) return finish(true);
+    if (envelope_->ask_only || !all_accepted()) return finish(true);
     output_.append("DATA\r\n");
     data_sent_ = true;
   }

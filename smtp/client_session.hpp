@@ -1,8 +1,8 @@
 // The SMTP client towards a backend, built like the server: it is fed bytes and says what to do next.
 //
 //   greet()                 -> read ... start_tls ... ready
-//   transact(envelope)      -> read ... body, then body_sent() -> read ... done
-//   quit()                  -> write output(), then close without waiting
+//   transact(envelope)      -> read ... body, then body_sent() -> read ... done; read ... done if it is
+//   ask_only quit()                  -> write output(), then close without waiting
 //
 // output() is to be written before each read. After a transaction that did not end in 2xx to the dot, RSET
 // goes out in front of the next one, so that the sender need not wait for it.
@@ -34,6 +34,8 @@ struct Envelope {
   bool smtputf8 = false;
   std::uint64_t size = 0;  ///< content octets, as SIZE= tells it
   std::vector<EnvelopeRecipient> recipients;
+  bool ask_only =
+      false;  ///< there is no message: only MAIL and RCPT are said, and what they are answered counts
 };
 
 /// All that a backend said in one transaction; what was not reached is missing.

@@ -63,6 +63,11 @@ void ServerOptions::visit(base::Visitor& v) {
            .min = 1},
           junk_command_limit);
   v.field({.key = "error_delay", .help = "See soft_error_limit."}, error_delay);
+  v.field({.key = "max_slowed",
+           .help = "So many sessions at most are held back at the same time, by error_delay or by checks; "
+                   "the others are answered at once.",
+           .max = 1000000},
+          max_slowed);
 }
 
 }  // namespace gatepost::smtp

@@ -24,6 +24,7 @@ struct ServerOptions {
   std::int64_t hard_error_limit = 20;
   std::int64_t junk_command_limit = 100;
   base::Millis error_delay = std::chrono::seconds(1);
+  std::int64_t max_slowed = 500;
 
   void visit(base::Visitor& v);
 };

@@ -6,6 +6,7 @@
 
 #include "telemetry/records.hpp"
 #include "webui/page_checks.hpp"
+#include "webui/page_state.hpp"
 #include "webui/page_tables.hpp"
 #include "webui/words.hpp"
 
@@ -62,7 +63,7 @@ void write_header(Html& html, const Status& status) {
       "<div><dt>times are</dt><dd>UTC</dd></div>\n</dl>\n<nav aria-label=\"On this page\">"
       "<a href=\"#refusals\">The last refusals</a> <a href=\"#observed\">Observed</a> "
       "<a href=\"#reasons\">Stages and reasons</a> <a href=\"#checks\">Checks</a> "
-      "<a href=\"#backends\">Backends</a> <a href=\"#dns\">DNS</a> <a "
+      "<a href=\"#backends\">Backends</a> <a href=\"#dns\">DNS</a> <a href=\"#state\">Memory</a> <a "
       "href=\"#certificates\">Certificates</a> "
       "<a href=\"#directories\">Directories</a></nav>\n</header>\n");
 }
@@ -131,6 +132,8 @@ std::string status_page(const Status& status) {
   write_resolvers(html, status);
   html.raw("</section>\n<section>\n");
   write_witnesses(html, status);
+  html.raw("</section>\n<section>\n");
+  write_state(html, status);
   html.raw("</section>\n<section class=\"row\">\n");
   write_certificates(html, status);
   write_directories(html, status);

@@ -68,6 +68,33 @@ struct DnsStatus {
   std::uint64_t cache_misses = 0;
 };
 
+/// A table of what is remembered from one session to the next.
+struct TableStatus {
+  std::string name;
+  bool survives = true;  ///< a restart
+  std::size_t entries = 0;
+  std::size_t limit = 0;
+  std::size_t bytes = 0;
+  std::uint64_t evicted = 0;  ///< made way for newer ones
+  std::uint64_t refused = 0;  ///< newcomers that were not taken
+};
+
+/// The file that keeps the tables over a restart.
+struct StoreStatus {
+  bool up = true;
+  std::optional<base::WallTime> since;  ///< it is not up
+  std::string why;                      ///< it is not up
+  std::optional<base::WallTime> last_write;
+  std::uint64_t waiting = 0;   ///< rows that could not be written yet
+  std::uint64_t written = 0;   ///< rows, since the start
+  std::uint64_t failures = 0;  ///< writes that failed, since the start
+};
+
+struct StateStatus {
+  std::vector<TableStatus> tables;
+  StoreStatus store;
+};
+
 /// All that the status page and /api/v1/status show, at one moment.
 struct Status {
   std::string version;
@@ -82,6 +109,7 @@ struct Status {
   std::vector<CheckStatus> checks;                   ///< in the order in which they are asked
   std::vector<telemetry::ObservedRefusal> observed;  ///< newest first
   DnsStatus dns;
+  StateStatus state;
   std::vector<BackendStatus> backends;
   std::vector<CertificateStatus> certificates;
   std::vector<DirectoryStatus> directories;

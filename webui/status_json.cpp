@@ -183,6 +183,38 @@ json::object dns(const DnsStatus& of) {
   return all;
 }
 
+json::array tables(const StateStatus& state) {
+  json::array all;
+  for (const auto& table : state.tables) {
+    json::object row;
+    row["table"] = text(table.name);
+    row["survives"] = table.survives;
+    row["entries"] = table.entries;
+    row["limit"] = table.limit;
+    row["bytes"] = table.bytes;
+    row["evicted"] = table.evicted;
+    row["refused"] = table.refused;
+    all.push_back(std::move(row));
+  }
+  return all;
+}
+
+json::object state(const StateStatus& of) {
+  const auto time_or_none = [](const auto& when) { return when ? time(*when) : json::string(); };
+  json::object store;
+  store["up"] = of.store.up;
+  store["since"] = time_or_none(of.store.since);
+  store["why"] = text(of.store.why);
+  store["last_write"] = time_or_none(of.store.last_write);
+  store["waiting"] = of.store.waiting;
+  store["written"] = of.store.written;
+  store["failures"] = of.store.failures;
+  json::object all;
+  all["store"] = std::move(store);
+  all["tables"] = tables(of);
+  return all;
+}
+
 json::array refusals(const Status& status) {
   json::array all;
   for (const auto& refusal : status.refusals) {
@@ -230,6 +262,7 @@ std::string status_json(const Status& status) {
   all["checks"] = checks(status);
   all["backends"] = backends(status);
   all["dns"] = dns(status.dns);
+  all["state"] = state(status.state);
   all["certificates"] = certificates(status);
   all["directories"] = directories(status);
   all["memory"] = std::move(memory);

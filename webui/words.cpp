@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "core/base/text.hpp"
 #include "telemetry/records.hpp"
 
 namespace gatepost::webui {
@@ -16,11 +17,7 @@ std::string date_and_time(base::WallTime when) {
 }
 
 std::string duration(std::chrono::system_clock::duration length) {
-  const auto seconds = std::max<std::int64_t>(std::chrono::duration_cast<base::seconds>(length).count(), 0);
-  if (seconds < 60) return fmt::format("{} s", seconds);
-  if (seconds < 3600) return fmt::format("{} min {} s", seconds / 60, seconds % 60);
-  if (seconds < 86400) return fmt::format("{} h {} min", seconds / 3600, seconds / 60 % 60);
-  return fmt::format("{} d {} h", seconds / 86400, seconds / 3600 % 24);
+  return base::duration_in_words(std::chrono::duration_cast<base::seconds>(length).count());
 }
 
 std::string age(std::chrono::system_clock::duration length) {

@@ -1,6 +1,7 @@
 #include "core/base/text.hpp"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstdint>
 #include <numeric>
@@ -145,6 +146,21 @@ std::string reply_safe(std::string_view foreign, std::size_t limit) {
   for (auto& c : out) c = is_control(c) || is_high(c) ? '?' : c;
   if (foreign.size() > limit) out += "...";
   return out;
+}
+
+std::string duration_in_words(std::int64_t seconds) {
+  struct Unit {
+    std::int64_t seconds;
+    const char* name;
+  };
+  static constexpr std::array<Unit, 4> units{{{86400, " d"}, {3600, " h"}, {60, " min"}, {1, " s"}}};
+  seconds = std::max<std::int64_t>(seconds, 0);
+  const auto* unit =
+      std::find_if(units.begin(), units.end() - 1, [&](auto u) { return seconds >= u.seconds; });
+  const auto large = std::to_string(seconds / unit->seconds) + unit->name;
+  if (unit + 1 == units.end()) return large;
+  const auto rest = seconds % unit->seconds / unit[1].seconds;
+  return large + " " + std::to_string(rest) + unit[1].name;
 }
 
 std::string_view probably_meant(std::string_view name, std::span<const std::string_view> candidates) {

@@ -1,6 +1,7 @@
 // Text in ASCII, as mail protocols need it: locale never matters.
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
@@ -55,6 +56,9 @@ std::string printable(std::string_view foreign, std::size_t limit = 512);
 
 /// Foreign bytes made fit for an SMTP reply: printable ASCII only, everything else becomes '?'.
 std::string reply_safe(std::string_view foreign, std::size_t limit = 256);
+
+/// A length of time in its two largest units: "3 d 4 h", "5 min 12 s"; a negative one is "0 s".
+std::string duration_in_words(std::int64_t seconds);
 
 /// The candidate that was probably meant by `name` (few typing errors away), or empty.
 std::string_view probably_meant(std::string_view name, std::span<const std::string_view> candidates);

@@ -1,6 +1,8 @@
 // What lives in memory and is to survive: a table of remembered things, as the writer behind it sees it.
 #pragma once
 
+#include <optional>
+
 #include "core/state/store.hpp"
 
 namespace gatepost::state {
@@ -29,6 +31,14 @@ class Durable {
   virtual bool restore(const Row& row) = 0;
   /// Forgets what is under the key. False: there was nothing.
   virtual bool forget(const Key& key) = 0;
+  /// The value with all its moments moved by so many seconds: as it must be where the memory's clock shows
+  /// something else, for an import. Nothing: it can't be read, or not be moved.
+  virtual std::optional<std::string> moved(std::string_view /*value*/, std::int64_t /*seconds*/) const {
+    return std::nullopt;
+  }
+  /// What a row's value says, in words for people: "passed 3 times, first 2 d 4 h ago". Not when it expires:
+  /// that stands beside it. Empty: it can't be read, or there is nothing to say.
+  virtual std::string describe(std::string_view /*value*/, Second /*now*/) const { return {}; }
 };
 
 }  // namespace gatepost::state

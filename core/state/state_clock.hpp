@@ -13,6 +13,12 @@ namespace gatepost::state {
 /// Seconds of the memory's own time.
 using Second = std::uint32_t;
 
+/// The same moment on a clock that shows so many seconds more. 0, "never", stays so.
+constexpr Second moved(Second moment, std::int64_t seconds) {
+  if (moment == 0) return 0;
+  return static_cast<Second>(std::clamp<std::int64_t>(moment + seconds, 1, UINT32_MAX));
+}
+
 class StateClock {
  public:
   /// What an earlier run left; a first one begins here, so that times before have numbers, too.

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -57,13 +58,30 @@ struct Order {
   Key key;
 };
 
+/// Used by one thread at a time: at the start by the one that loads, then by the writer (write_behind.hpp).
 class Store {
  public:
   virtual ~Store() = default;
   virtual const Origin& origin() const = 0;
-  /// Calls for each row that has not expired.
+  /// Calls for each row that has not expired; the row is valid during the call.
   virtual base::Result<void> load(const std::function<void(const Row&)>& take) = 0;
+  /// All of it, or nothing and why. An empty batch tells the time only.
   virtual base::Result<void> write(const Batch& batch) = 0;
+
+  /// What was asked for since the last call, in order. Each is given once.
+  virtual base::Result<std::vector<Order>> orders() = 0;
+  /// The orders up to this number are done, and need not be kept.
+  virtual base::Result<void> carried_out(std::int64_t number) = 0;
+  /// One row; none if there is no such one.
+  virtual base::Result<std::optional<Row>> find(std::string_view table, const Key& key) = 0;
+
+  /// Removes about `slice` rows of the table at most: those that have expired and, where there are more than
+  /// `most_rows`, those that expire soonest. Says how many. What removes expired rows by itself does nothing.
+  virtual base::Result<std::size_t> purge(std::string_view table, Second now, std::size_t most_rows,
+                                          std::size_t slice) = 0;
+  /// What an earlier run left and could not be used, and where it is now, in words fit for an admin; or
+  /// nothing.
+  virtual std::string lost() const { return {}; }
 };
 
 }  // namespace gatepost::state

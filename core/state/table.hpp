@@ -16,11 +16,17 @@
 namespace gatepost::state {
 
 /// `Record` is a value with
-///   static constexpr bool survives            it is to be written to the store
-///   static constexpr bool newcomers_yield     a new one is not taken where the one to make way is worth as
-///   much Second expires() const                    gone from then on unsigned worth(Second now) const what
-///   is worth less makes way first std::string encode() const, static std::optional<Record>
-///   decode(std::string_view)   if it survives
+///   static constexpr bool survives          it is to be written to the store
+///   static constexpr bool newcomers_yield   a new one is not taken where the one to make way is worth as
+///                                           much
+///   Second expires() const                  gone from then on
+///   unsigned worth(Second now) const        what is worth less makes way first
+/// and, if it survives,
+///   std::string encode() const
+///   static std::optional<Record> decode(std::string_view)
+///   std::string describe(Second now) const  for people, see Durable; may be missing
+///   void move(std::int64_t seconds)         moves all its moments with state::moved(); where it is missing,
+///                                           no row can be imported from another clock
 template <class Record>
 class Table final : public Durable {
  public:
@@ -123,6 +129,27 @@ class Table final : public Durable {
     if (at == none) return false;
     remove(shard, at);
     return true;
+  }
+
+  std::optional<std::string> moved(std::string_view value, std::int64_t seconds) const override {
+    if constexpr (Record::survives) {
+      auto record = Record::decode(value);
+      if (!record) return std::nullopt;
+      if (seconds == 0) return std::string(value);
+      if constexpr (requires { record->move(seconds); }) {
+        record->move(seconds);
+        return record->encode();
+      }
+    }
+    return std::nullopt;
+  }
+  std::string describe(std::string_view value, Second now) const override {
+    if constexpr (Record::survives && requires(const Record& r) { r.describe(now); }) {
+      const auto record = Record::decode(value);
+      return record ? record->describe(now) : std::string();
+    } else {
+      return {};
+    }
   }
 
  private:

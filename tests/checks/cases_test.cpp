@@ -7,10 +7,14 @@
 //   suspended: <witness>      a list that is switched off
 //   file: <name> <text>       a file named @DIR@/<name> holds this line (more lines: more of these)
 //   directory:, route:, past: see recipient.cases
-//   case: <facts> -> <findings>    facts: client, helo, from, to, accepted, helo_before, data (header lines
-//                             with | between); findings: "verdict reason @stage", "score 2.5 reason @stage",
-//                             joined by " + ", with "[observe]" or "[enforce]" behind a reason that has its
-//                             own mode, and
+//   callout: <address> <result> <words>    what asking the sender's mail server comes to; another address is
+//   a mistake deferred: <address> <times>            its mail has been deferred so often for want of that
+//   case: <facts> -> <findings>    facts: client, early_talk, helo, from, to, accepted, helo_before, data (header lines
+//                             with | between), suspicion (reasons of others, for checks asked last); what other
+//                             sessions of the client and sender did before, as numbers: open (still open),
+//                             sessions, messages, known and unknown (recipients), told (recipients refused by
+//                             rate); findings: "verdict reason @stage", "score 2.5 reason @stage", joined by
+//                             " + ", with "[observe]" or "[enforce]" behind a reason that has its own mode, and
 //                             "(impeached NAME)" for each list that gave itself away
 //   says: <text>              what the first finding of the last case says to the client
 //   because: <text>           the evidence of its first finding
@@ -46,6 +50,8 @@ struct World {
   PastAnswer past;
   std::string zone;
   std::set<std::string> suspended;
+  std::map<std::string, CalloutAnswer> callouts;
+  std::map<std::string, int> deferred;
 };
 
 class Source final : public EvidenceSource {
@@ -54,6 +60,10 @@ class Source final : public EvidenceSource {
     site_.hostname = "mx.example.org";
     site_.addresses = {*base::IpAddress::parse("192.0.2.25")};
     resolver_ = std::make_shared<const Witness>(Witness{"resolver", {}, {}});
+    for (const auto& [address, times] : world.deferred) {
+      for (int i = 0; i < times; ++i)
+        count_deferral(memory_.callouts, *mail::Mailbox::parse(address), memory_.now());
+    }
   }
 
   void recipient(const mail::Mailbox& mailbox,
@@ -86,6 +96,20 @@ class Source final : public EvidenceSource {
   }
   void impeach(const WitnessPtr& witness, std::string_view) override { impeached.insert(witness->name); }
   WitnessPtr resolver() const override { return resolver_; }
+  void callout(const CalloutQuestion& question,
+               const std::shared_ptr<Answer<CalloutAnswer>>& answer) override {
+    const auto found = world_.callouts.find(question.address.text());
+    if (found == world_.callouts.end()) {
+      ADD_FAILURE() << "nobody was to be asked about " << question.address.text();
+      return answer->set({});
+    }
+    const auto said = found->second;
+    if (late_) {
+      later_.push_back([answer, said] { answer->set(said); });
+    } else {
+      answer->set(said);
+    }
+  }
   Memory& memory() override { return memory_; }
   const Site& site() const override { return site_; }
   bool ours(std::string_view domain) const override { return world_.routes.count(std::string(domain)) > 0; }
@@ -148,7 +172,7 @@ std::string describe(const Found& all, const Source& source) {
     text += telemetry::name_of(finding.verdict);
     if (finding.verdict == telemetry::Verdict::score) text += fmt::format(" {:g}", finding.score);
     const auto reason = finding.reason.empty() && finding.reply ? finding.reply->token() : finding.reason;
-    text += " " + std::string(reason);
+    if (!reason.empty()) text += " " + std::string(reason);
     if (finding.mode) text += " [" + base::TextForm<Mode>::print(*finding.mode) + "]";
     text += " @" + std::string(smtp::name_of(finding.stage.value_or(stage)));
   }
@@ -157,6 +181,54 @@ std::string describe(const Found& all, const Source& source) {
   return text;
 }
 
+/// What others of the same client and sender have done before, and what of it goes on.
+class Before {
+ public:
+  Before(const Check& check, Source& source, const std::map<std::string, std::string>& facts)
+      : check_(check), source_(source), facts_(facts) {}
+
+  void happen(const smtp::MailFacts& mail) {
+    for (auto left = number("sessions"); left > 0; --left) open(mail.helo.connect);
+    open_.clear();
+    for (auto left = number("open"); left > 0; --left) open(mail.helo.connect);
+    Evidence evidence(source_);
+    smtp::TransactionRecord record;
+    record.stage = smtp::Stage::message;
+    for (auto left = number("messages"); left > 0; --left)
+      check_.transaction_ended(known(mail, evidence), record, evidence);
+    const auto unknown = smtp::reply(smtp::Say::unknown_recipient, {"nobody@example.org"});
+    for (auto left = number("unknown"); left > 0; --left) answer(mail, &unknown, evidence);
+    for (auto left = number("known"); left > 0; --left) answer(mail, nullptr, evidence);
+    const auto told = smtp::reply(smtp::Say::rate_messages, {"", "", ""});
+    for (auto left = number("told"); left > 0; --left) answer(mail, &told, evidence);
+  }
+
+ private:
+  int number(const char* key) const {
+    const auto found = facts_.find(key);
+    return found == facts_.end() ? 0 : std::stoi(found->second);
+  }
+  void open(const smtp::ConnectFacts& connect) {
+    check_.opened(connect, *open_.emplace_back(std::make_unique<Evidence>(source_)));
+  }
+  /// Whoever did something was asked about before.
+  const smtp::MailFacts& known(const smtp::MailFacts& mail, Evidence& evidence) const {
+    Found ignored;
+    const smtp::RcptFacts rcpt{mail, recipient_, {}};
+    ask(source_, ignored, smtp::Stage::rcpt, [&] { return check_.rcpt(rcpt, evidence); });
+    return mail;
+  }
+  void answer(const smtp::MailFacts& mail, const smtp::Reply* refusal, Evidence& evidence) const {
+    check_.answered({known(mail, evidence), recipient_, {}}, refusal, evidence);
+  }
+
+  const Check& check_;
+  Source& source_;
+  const std::map<std::string, std::string>& facts_;
+  const mail::Mailbox recipient_ = *mail::Mailbox::parse("user@example.org");
+  std::vector<std::unique_ptr<Evidence>> open_;
+};
+
 /// Runs a check through all stages of a session with these facts.
 Found findings_of(const Check& check, Source& source, const std::map<std::string, std::string>& facts) {
   const auto fact = [&facts](const char* key, std::string otherwise) {
@@ -164,9 +236,23 @@ Found findings_of(const Check& check, Source& source, const std::map<std::string
     return found == facts.end() ? otherwise : found->second;
   };
   Evidence evidence(source);
+  Suspicion suspicion;
+  suspicion.because = fact("suspicion", "");
+  evidence.set_suspicion(suspicion);
   smtp::ConnectFacts connect;
   connect.client.address = *base::IpAddress::parse(fact("client", "203.0.113.9"));
   connect.local.address = *base::IpAddress::parse("192.0.2.25");
+  connect.early_talk = facts.count("early_talk") > 0;
+  const auto from = fact("from", "a@remote.example");
+  const auto set_sender = [&from](smtp::MailFacts& mail) {
+    if (!mail.null_sender) mail.sender = *mail::Mailbox::parse(from);
+  };
+  smtp::HeloFacts any_helo{connect, "client.example", true, false, {}, {}, 0, {}};
+  smtp::MailFacts any_mail{any_helo, {}, from == "<>", {}};
+  set_sender(any_mail);
+  Before others(check, source, facts);
+  others.happen(any_mail);
+  check.opened(connect, evidence);
   Found all;
   ask(source, all, smtp::Stage::connect, [&] { return check.connect(connect, evidence); });
   if (facts.count("helo_before") > 0) {
@@ -177,9 +263,8 @@ Found findings_of(const Check& check, Source& source, const std::map<std::string
   smtp::HeloFacts helo{connect, fact("helo", "client.example"), true, false, {}, {},
                        0,       fact("helo_before", "")};
   ask(source, all, smtp::Stage::helo, [&] { return check.helo(helo, evidence); });
-  const auto from = fact("from", "a@remote.example");
   smtp::MailFacts mail{helo, {}, from == "<>", {}};
-  if (!mail.null_sender) mail.sender = *mail::Mailbox::parse(from);
+  set_sender(mail);
   ask(source, all, smtp::Stage::mail, [&] { return check.mail(mail, evidence); });
   std::vector<smtp::Recipient> accepted;
   if (facts.count("accepted") > 0) accepted.push_back({*mail::Mailbox::parse(facts.at("accepted")), {}});
@@ -241,6 +326,8 @@ class Runner {
     if (key == "past") read_past(rest);
     if (key == "directory") read_directory(rest);
     if (key == "route") read_route(rest);
+    if (key == "callout") read_callout(rest, place);
+    if (key == "deferred") read_deferred(rest);
   }
 
   void begin_world() {
@@ -281,6 +368,23 @@ class Runner {
     const auto domain = base::split_off(rest, ' ');
     const auto route = base::split_off(rest, ' ');
     world_.routes[std::string(domain)] = {std::string(route), rest != "down"};
+  }
+
+  void read_callout(std::string_view rest, const std::string& place) {
+    const auto address = base::split_off(rest, ' ');
+    const auto result = base::split_off(rest, ' ');
+    const auto& names = callout_result_names;
+    const auto found = std::find(names.begin(), names.end(), result);
+    if (found == names.end()) ADD_FAILURE() << place << ": no such result";
+    world_.callouts[std::string(address)] = {static_cast<CalloutResult>(found - names.begin()),
+                                             std::string(rest), false};
+  }
+
+  void read_deferred(std::string_view rest) {
+    const auto address = base::split_off(rest, ' ');
+    std::uint64_t times = 0;
+    base::parse_number(rest, times);
+    world_.deferred[std::string(address)] = static_cast<int>(times);
   }
 
   void run_case(std::string_view text, const std::string& place) {

@@ -45,6 +45,7 @@ struct Source final : EvidenceSource {
     static const auto witness = std::make_shared<const Witness>(Witness{"the resolver", {}, {}});
     return witness;
   }
+  void callout(const CalloutQuestion&, const std::shared_ptr<Answer<CalloutAnswer>>&) override {}
   Memory& memory() override { return memory_; }
   const Site& site() const override { return site_; }
   Site& site() { return site_; }

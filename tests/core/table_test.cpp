@@ -122,6 +122,36 @@ TEST(Table, says_what_is_to_be_erased_unless_it_was_never_written) {
   EXPECT_EQ(batch.erased[0].key, table.key_of("a"));
 }
 
+struct Telling : Note {
+  static std::optional<Telling> decode(std::string_view text) {
+    const auto note = Note::decode(text);
+    return note ? std::optional(Telling{*note}) : std::nullopt;
+  }
+  void move(std::int64_t seconds) { until = moved(until, seconds); }
+  std::string describe(Second now) const {
+    return std::to_string(count) + " times, for " + std::to_string(until - now) + " s";
+  }
+};
+
+TEST(Table, says_in_words_what_a_value_means_if_its_record_can) {
+  const Table<Telling> telling("notes", hash_key, 1 << 20);
+  EXPECT_EQ(telling.describe("100 2", 40), "2 times, for 60 s");
+  EXPECT_EQ(telling.describe("rubbish", 40), "");
+  const Table<Note> silent("notes", hash_key, 1 << 20);
+  EXPECT_EQ(silent.describe("100 2", 40), "");
+}
+
+TEST(Table, moves_the_moments_of_a_value_to_another_clock_if_its_record_can) {
+  const Table<Telling> telling("notes", hash_key, 1 << 20);
+  EXPECT_EQ(telling.moved("100 2", 40), "140 2");
+  EXPECT_EQ(telling.moved("100 2", -200), "1 2") << "0 would be never";
+  EXPECT_EQ(telling.moved("0 2", 40), "0 2");
+  EXPECT_EQ(telling.moved("rubbish", 0), std::nullopt);
+  const Table<Note> fixed("notes", hash_key, 1 << 20);
+  EXPECT_EQ(fixed.moved("100 2", 0), "100 2");
+  EXPECT_EQ(fixed.moved("100 2", 1), std::nullopt);
+}
+
 TEST(StateClock, goes_by_the_steady_clock_whatever_the_wall_clock_does) {
   tests::FakeClock clock;
   StateClock state(clock);

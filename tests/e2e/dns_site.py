@@ -36,7 +36,7 @@ example.org TXT v=spf1 ip4:203.0.113.200 ?all
 mx.example.org A 203.0.113.200
 """
 
-CHECKS = ("reverse_dns", "dynamic_host", "helo", "sender_domain", "spf", "own_domain", "headers")
+CHECKS = ("early_talker", "reverse_dns", "dynamic_host", "helo", "sender_domain", "spf", "own_domain", "reputation", "headers")
 RULES = [{"client": [DENIED], "text": "not from there"}]
 
 

@@ -53,6 +53,11 @@ class Explain(SharedSiteTest):
         self.assertLessEqual({("reverse_dns", "connect"), ("dynamic_host", "connect"), ("helo", "helo"), ("sender_domain", "mail"), ("spf", "mail"),
                               ("own_domain", "mail"), ("recipient", "rcpt")}, named)
 
+    def test_greylisting_says_what_new_mail_would_be_told(self):
+        _, said = self.explained(config={"checks": {"greylist": {"mode": "enforce", "apply": "all"}}})
+        self.assertEqual((said["decision"], said["reason"]), ("defer", "greylist.deferred"))
+        self.assertIn("try again in 300 s", said["reply"])
+
     def test_a_refusal_is_exit_code_1(self):
         code, said = self.explained(client=NAMELESS)
         self.assertEqual((code, said["decision"], said["reason"]), (1, "reject", "reverse_dns.none"))
@@ -108,7 +113,8 @@ class Explain(SharedSiteTest):
         ran = self.explain(client=DYNAMIC, to=("bob@example.org", "alice@example.org"))
         self.assertEqual(ran.returncode, 1)
         lines = ran.stdout.splitlines()
-        self.assertEqual(lines[0].split(), ["stage", "check", "mode", "verdict", "reason", "ms", "evidence"])
+        self.assertRegex(lines[0], r"^memory   none: /.*/state\.db: No such file")
+        self.assertEqual(lines[2].split(), ["stage", "check", "mode", "verdict", "reason", "ms", "evidence"])
         self.assertRegex(ran.stdout, r"(?m)^connect +dynamic_host +enforce +reject +dynamic_host\.address +\d+ +203-0-113-12\.dsl\.provider\.test holds")
         for recipient in ("bob", "alice"):
             self.assertRegex(ran.stdout, rf"(?m)^reject +<{recipient}@example\.org> 550 5\.7\.1 203-0-113-12")

@@ -123,17 +123,17 @@ import_environment = MAIL_CONFIG={path}/etc
 
 
 class Postfix(Process):
-    """A Postfix of its own directory, that delivers into maildirs."""
+    """A Postfix of its own directory, that delivers into maildirs. `main`, `master`: more for its two files."""
 
-    def __init__(self, site):
+    def __init__(self, site, main="", master=""):
         self.port = site.port()
         path = site.directory("postfix")
         nobody = pwd.getpwnam("nobody")
         for name, owner in (("etc", None), ("spool", None), ("data", "postfix"), ("mail", "nobody")):
             site.directory(f"postfix/{name}", owner=owner)
         self.mail = path / "mail"
-        (path / "etc/main.cf").write_text(MAIN.format(path=path, uid=nobody.pw_uid, gid=nobody.pw_gid))
-        (path / "etc/master.cf").write_text(MASTER.format(port=self.port).lstrip())
+        (path / "etc/main.cf").write_text(MAIN.format(path=path, uid=nobody.pw_uid, gid=nobody.pw_gid) + main)
+        (path / "etc/master.cf").write_text(MASTER.format(port=self.port).lstrip() + master)
         # What this creates in the spool, start-fg wants to find.
         subprocess.run([program("postfix"), "-c", str(path / "etc"), "check"], capture_output=True, timeout=30)
         super().__init__(site, "postfix.master", ["/usr/lib/postfix/sbin/master", "-c", path / "etc", "-d"])

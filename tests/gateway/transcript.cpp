@@ -194,6 +194,8 @@ class Stage {
     start.facts.id = base::SessionId::make(ids_);
     start.facts.client = *base::Endpoint::parse("203.0.113.9:4711");
     start.facts.connected_at = clock_.wall();
+    for (auto left = transcript_.open; left > 0; --left)
+      crowd_.push_back(std::move(*remembered_.crowd.enter("client 203.0.113.9", 1000)));
     start.stream = std::make_unique<FakeStream>(io_, peer_);
     recorder_.session_opened();
     session_ = std::make_unique<Session>(context_, snapshot_->settings,
@@ -263,6 +265,14 @@ class Stage {
     switch (step.kind) {
       case Kind::send: send(step.text); break;
       case Kind::expect: expect(step); break;
+      case Kind::expect_now:
+        if (rest_of_replies().empty()) return problem(step.line, "no reply yet");
+        expect(step);
+        break;
+      case Kind::drain:
+        session_->shut_down(false);
+        settle();
+        break;
       case Kind::expect_close:
         for (int waited = 0; !ended_ && waited < 8; ++waited) pass(base::Millis(250));
         if (!ended_ && !peer_->shut_down) problem(step.line, "the connection was not closed");
@@ -387,17 +397,19 @@ class Stage {
   state::ChunkPool chunks_{budget_};
   NoSpill spill_;
   gateway::BufferPool buffers_{4096};
+  gateway::HeldBack held_back_;
   FakeConnector connector_{io_};
   relay::Pool pool_{io_, connector_, clock_, "mx.example.org"};
   relay::RelayOptions relay_options_;
   relay::Deliverer deliverer_{io_, pool_, spill_, clock_, relay_options_};
   relay::Learned learned_{1000};
   checks::Memory remembered_{clock_, state::Origin{}, std::size_t{1} << 20};
+  std::vector<checks::Crowd::Place> crowd_;  ///< other sessions of the client
   telemetry::Log log_{"/dev/null"};
   telemetry::Recorder recorder_{log_, telemetry::RecordWriter::Form::json};
   gateway::ServerRegistry servers_;
   std::shared_ptr<const gateway::Snapshot> snapshot_;
-  gateway::SessionContext context_{io_, clock_, chunks_, spill_, buffers_, {}};
+  gateway::SessionContext context_{io_, clock_, chunks_, spill_, buffers_, held_back_, {}};
   ZoneResolver resolver_{io_, transcript_.zone};
   gateway::WitnessBoard witnesses_;
   gateway::Examiner examiner_{resolver_, witnesses_, clock_};
@@ -437,8 +449,14 @@ Transcript read_transcript(const std::string& path) {
       if (line != "none") transcript.delivered.emplace_back(line);
     } else if (take(line, "found:")) {
       transcript.found.emplace_back(line);
+    } else if (take(line, "open:")) {
+      transcript.open = std::stoi(std::string(line));
+    } else if (line == "(drain)") {
+      transcript.steps.push_back({Kind::drain, {}, number});
     } else if (take(line, "(wait ")) {
       transcript.steps.push_back({Kind::wait, std::string(line.substr(0, line.find(')'))), number});
+    } else if (take(line, "S!:")) {
+      transcript.steps.push_back({Kind::expect_now, std::string(line), number});
     } else if (take(line, "S:")) {
       transcript.steps.push_back(
           {line == "(close)" ? Kind::expect_close : Kind::expect, std::string(line), number});

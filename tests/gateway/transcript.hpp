@@ -5,12 +5,15 @@
 //   config: <toml line>              added to the base configuration
 //   zone: <line>                     of a FakeZone: what DNS says; all else fails
 //   backend: <command prefix> -> <reply>   what the backend says (also "dot -> ...", "(stall)", "(hang up)")
+//   open: <number>                   so many sessions of the client are open already
 //   C: <line>                        the client's line; lines without an S: between them go out together
 //   C> <escaped bytes>               without CRLF; \r \n \0 \\ \xNN
 //   S: <reply>                       expected; * stands for anything
+//   S!: <reply>                      expected at once: no time passes
 //   C: (close) / (reset)             the client ends / breaks the connection
 //   S: (close)                       the connection is expected to be closed
 //   (wait <time>)                    time passes, the sweep runs
+//   (drain)                          the program is told to stop
 //   delivered: <content, escaped>    expected in the end, in order; none: nothing was delivered
 //   found: <check> <verdict> <reason>    expected among the findings that were counted
 #pragma once
@@ -21,7 +24,7 @@
 namespace gatepost::tests {
 
 struct TranscriptStep {
-  enum class Kind { send, expect, expect_close, close, reset, wait };
+  enum class Kind { send, expect, expect_now, expect_close, close, reset, wait, drain };
   Kind kind;
   std::string text;
   int line = 0;
@@ -36,6 +39,7 @@ struct Transcript {
   std::vector<std::string> delivered;
   std::vector<std::string> found;
   bool delivered_given = false;
+  int open = 0;
 };
 
 /// Throws std::runtime_error with file and line.

@@ -3,6 +3,7 @@
 #include <map>
 #include <set>
 
+#include "core/state/state_clock.hpp"
 #include "relay/learned.hpp"
 #include "tests/support/fake_clock.hpp"
 
@@ -13,17 +14,18 @@ using Kind = Recollection::Kind;
 
 struct LearnedTest : testing::Test {
   tests::FakeClock clock;
+  state::StateClock memory{clock};
   Learned learned{10000};
 
   static smtp::BackendReply refusal(std::uint16_t code = 550, smtp::Enhanced enhanced = {5, 1, 1}) {
     return {code, enhanced, "no"};
   }
   void teach(Lesson::Kind kind, std::size_t group = 0, const std::string& sender = "s@remote") {
-    learned.apply(sender, {"r@x"}, {{kind, 0, refusal(), group}}, clock.now());
+    learned.apply(sender, {"r@x"}, {{kind, 0, refusal(), group}}, memory.now());
   }
   Kind recall(const std::string& sender = "s@remote", const std::string& recipient = "r@x",
               const std::vector<std::string>& accepted = {}) {
-    return learned.recall(sender, recipient, accepted, clock.now()).kind;
+    return learned.recall(sender, recipient, accepted, memory.now()).kind;
   }
 };
 
@@ -73,13 +75,13 @@ TEST_F(LearnedTest, forgets_after_a_success_or_when_told) {
 
 TEST_F(LearnedTest, lets_half_of_the_suspects_go_together) {
   for (const auto* r : {"a", "b", "c", "d"})
-    learned.apply("s", {r}, {{Lesson::Kind::suspect, 0, refusal(), 4}}, clock.now());
+    learned.apply("s", {r}, {{Lesson::Kind::suspect, 0, refusal(), 4}}, memory.now());
   EXPECT_EQ(recall("s", "a"), Kind::nothing);
   EXPECT_EQ(recall("s", "b", {"a"}), Kind::nothing);
   EXPECT_EQ(recall("s", "c", {"a", "b"}), Kind::not_now);
   EXPECT_EQ(recall("s", "stranger", {"a", "b"}), Kind::nothing) << "who is no suspect goes along";
-  EXPECT_TRUE(learned.is_suspect("s", "a", clock.now()));
-  EXPECT_FALSE(learned.is_suspect("t", "a", clock.now()));
+  EXPECT_TRUE(learned.is_suspect("s", "a", memory.now()));
+  EXPECT_FALSE(learned.is_suspect("t", "a", memory.now()));
 }
 
 TEST_F(LearnedTest, lets_others_go_before_a_suspect_that_was_deferred) {
@@ -92,15 +94,136 @@ TEST_F(LearnedTest, lets_others_go_before_a_suspect_that_was_deferred) {
 TEST_F(LearnedTest, stays_bounded) {
   Learned small(640);
   for (int i = 0; i < 100000; ++i)
-    small.apply("s", {"r" + std::to_string(i)}, {{Lesson::Kind::refused, 0, refusal(), 0}}, clock.now());
+    small.apply("s", {"r" + std::to_string(i)}, {{Lesson::Kind::refused, 0, refusal(), 0}}, memory.now());
   EXPECT_LE(small.size(), 640U);
-  EXPECT_EQ(small.recall("s", "r99999", {}, clock.now()).kind, Kind::refuse) << "the newest are kept";
+  EXPECT_EQ(small.recall("s", "r99999", {}, memory.now()).kind, Kind::refuse) << "the newest are kept";
+}
+
+/// What a restart does: all that was written is read by a new one.
+struct LearnedRestart : LearnedTest {
+  std::map<state::Key, state::Row> rows;  ///< as a store has them
+  const base::HashKey hash_key{1, 2};
+  Learned before{10000, hash_key};
+  Learned after{10000, hash_key};
+
+  std::size_t write(Learned& from) {
+    state::Batch batch;
+    from.collect(batch, 100000);
+    for (const auto& erased : batch.erased) rows.erase(erased.key);
+    for (const auto& row : batch.rows) rows[row.key] = row;
+    return batch.size();
+  }
+  void restart() {
+    write(before);
+    for (const auto& [key, row] : rows) EXPECT_TRUE(after.restore(row));
+  }
+  void teach_before(Lesson::Kind kind, const std::string& sender, const std::string& recipient,
+                    std::size_t group = 0) {
+    before.apply(sender, {recipient}, {{kind, 0, refusal(), group}}, memory.now());
+  }
+  std::vector<std::string> names() const {
+    std::vector<std::string> found;
+    for (const auto& [key, row] : rows) found.push_back(row.name);
+    std::sort(found.begin(), found.end());
+    return found;
+  }
+};
+
+TEST_F(LearnedRestart, knows_all_that_was_known) {
+  teach_before(Lesson::Kind::refused, "s@remote", "r@x");
+  teach_before(Lesson::Kind::refused_address, "s@remote", "gone@x");
+  teach_before(Lesson::Kind::deferred_once, "", "busy@x");
+  teach_before(Lesson::Kind::suspect, "s@remote", "one@x", 2);
+  teach_before(Lesson::Kind::suspect_deferred, "s@remote", "two@x", 8);
+  restart();
+  EXPECT_EQ(names(), (std::vector<std::string>{"<> busy@x", "gone@x", "s@remote one@x", "s@remote r@x",
+                                               "s@remote two@x"}));
+  EXPECT_EQ(after.size(), 5U);
+  const auto said = after.recall("s@remote", "r@x", {}, memory.now());
+  EXPECT_EQ(said.kind, Kind::refuse);
+  EXPECT_EQ(said.reply.line(), refusal().line());
+  EXPECT_EQ(after.recall("other@remote", "gone@x", {}, memory.now()).kind, Kind::refuse);
+  EXPECT_EQ(after.recall("", "busy@x", {}, memory.now()).kind, Kind::refuse);
+  EXPECT_EQ(after.recall("", "busy@x", {}, memory.now()).kind, Kind::nothing) << "repeated once";
+  EXPECT_EQ(after.recall("s@remote", "one@x", {"r@x"}, memory.now()).kind, Kind::nothing);
+  EXPECT_EQ(after.recall("s@remote", "two@x", {}, memory.now()).kind, Kind::not_now);
+  EXPECT_EQ(after.recall("s@remote", "two@x", {"one@x"}, memory.now()).kind, Kind::not_now)
+      << "one@x goes alone";
+  clock.advance(std::chrono::hours(35));
+  EXPECT_EQ(after.recall("s@remote", "r@x", {}, memory.now()).kind, Kind::refuse);
+  clock.advance(std::chrono::hours(36));
+  EXPECT_EQ(after.recall("s@remote", "r@x", {}, memory.now()).kind, Kind::nothing);
+}
+
+TEST_F(LearnedRestart, is_told_what_was_forgotten) {
+  teach_before(Lesson::Kind::refused, "s@remote", "r@x");
+  write(before);
+  EXPECT_EQ(rows.size(), 1U);
+  teach_before(Lesson::Kind::cleared, "s@remote", "r@x");
+  restart();
+  EXPECT_TRUE(rows.empty());
+  EXPECT_EQ(after.size(), 0U);
+}
+
+TEST_F(LearnedRestart, writes_what_has_changed_and_renewals_only_by_the_hour) {
+  const auto ask = [&] { before.recall("s@remote", "r@x", {}, memory.now()); };
+  teach_before(Lesson::Kind::refused, "s@remote", "r@x");
+  EXPECT_EQ(write(before), 1U);
+  EXPECT_EQ(write(before), 0U);
+  for (int minutes = 0; minutes < 120; ++minutes, clock.advance(std::chrono::minutes(1))) ask();
+  EXPECT_EQ(write(before), 1U);
+  clock.advance(std::chrono::minutes(1));
+  ask();
+  EXPECT_EQ(write(before), 0U);
+  restart();
+  clock.advance(std::chrono::hours(35));
+  EXPECT_EQ(after.recall("s@remote", "r@x", {}, memory.now()).kind, Kind::refuse);
+}
+
+TEST_F(LearnedRestart, can_be_told_to_forget_by_key) {
+  teach_before(Lesson::Kind::refused, "s@remote", "r@x");
+  restart();
+  EXPECT_FALSE(after.forget(state::Key{}));
+  EXPECT_TRUE(after.forget(rows.begin()->first));
+  EXPECT_EQ(after.size(), 0U);
+  write(after);
+  EXPECT_TRUE(rows.empty());
+}
+
+TEST_F(LearnedRestart, takes_no_row_that_is_cut_off_or_of_another_form) {
+  teach_before(Lesson::Kind::refused, "s@remote", "r@x");
+  write(before);
+  const auto row = rows.begin()->second;
+  EXPECT_EQ(Learned::describe(row.value), "550 5.1.1 no");
+  const auto fixed = row.value.size() - std::string("s@remote r@x").size();
+  for (std::size_t size = 0; size <= fixed; ++size) {
+    auto cut = row;
+    cut.value.resize(size);
+    EXPECT_FALSE(after.restore(cut)) << size;
+  }
+  auto newer = row;
+  newer.value[0] = 2;
+  EXPECT_FALSE(after.restore(newer));
+  EXPECT_EQ(after.size(), 0U);
+}
+
+TEST_F(LearnedRestart, grows_by_nothing_while_nobody_collects) {
+  Learned small(64, hash_key);
+  for (int i = 0; i < 50000; ++i)
+    small.apply("s", {"r" + std::to_string(i)}, {{Lesson::Kind::refused, 0, refusal(), 0}}, memory.now());
+  EXPECT_LE(small.size(), 64U);
+  EXPECT_GT(small.use().evicted, 40000U);
+  state::Batch batch;
+  small.collect(batch, 100000);
+  EXPECT_LE(batch.size(), 3 * 64U);
+  EXPECT_EQ(batch.rows.size(), small.size());
 }
 
 /// A backend that says yes to each RCPT and refuses the whole message after the dot (Exchange 2013 and
 /// later), and a sender with a queue: the promise of DESIGN section 4.
 struct Simulation {
   tests::FakeClock clock;
+  state::StateClock memory{clock};
   Learned learned{100000};
   std::set<std::string> bad;             ///< refused with 5.1.1 after the dot
   std::map<std::string, int> deferrals;  ///< how often 4xx is said after the dot if it is among them
@@ -118,7 +241,7 @@ struct Simulation {
     std::vector<std::string> accepted;
     std::vector<std::string> later;
     for (const auto& recipient : queue) {
-      const auto said = learned.recall("s@remote", recipient, accepted, clock.now());
+      const auto said = learned.recall("s@remote", recipient, accepted, memory.now());
       if (said.kind == Kind::nothing) {
         accepted.push_back(recipient);
       } else if (said.kind == Kind::refuse && said.reply.permanent()) {
@@ -147,7 +270,7 @@ struct Simulation {
     replies.dot = smtp::BackendReply{250, {}, "ok"};
     for (const auto& recipient : accepted) {
       envelope.recipients.push_back({recipient, ""});
-      suspects.push_back(learned.is_suspect("s@remote", recipient, clock.now()));
+      suspects.push_back(learned.is_suspect("s@remote", recipient, memory.now()));
       replies.rcpts.push_back({250, {}, "ok"});
       if (deferrals[recipient] > 0) {
         --deferrals[recipient];
@@ -158,7 +281,7 @@ struct Simulation {
       if (bad.count(recipient) > 0) replies.dot = smtp::BackendReply{550, {5, 1, 1}, "no"};
     }
     const auto result = outcome(envelope, replies, suspects);
-    learned.apply("s@remote", accepted, result.lessons, clock.now());
+    learned.apply("s@remote", accepted, result.lessons, memory.now());
     if (result.verdict == Outcome::Verdict::delivered) {
       for (const auto& recipient : accepted) ++delivered[recipient];
       return true;

@@ -106,6 +106,24 @@ TEST_F(ClientTest, sends_no_data_when_a_recipient_is_refused_and_resets_before_t
   EXPECT_EQ(sent(), "DATA\r\n");
 }
 
+TEST_F(ClientTest, only_asks_about_recipients_and_never_says_data) {
+  envelope.ask_only = true;
+  for (const auto* ehlo : {"250-inside\r\n250-PIPELINING\r\n250 SIZE 5000\r\n", "250 inside\r\n"}) {
+    session = ClientSession("mx.example.org", ClientTls::none);
+    make_ready(ehlo);
+    session.transact(envelope);
+    auto all = sent();
+    session.feed("250 ok\r\n");
+    all += sent();
+    EXPECT_EQ(all, "MAIL FROM:<a@remote.example>\r\nRCPT TO:<user@example.org>\r\n");
+    EXPECT_EQ(session.feed("250 ok\r\n"), Action::done);
+    EXPECT_EQ(session.replies().rcpts.size(), 1U);
+    EXPECT_EQ(sent(), "");
+    session.transact(envelope);
+    EXPECT_EQ(sent().substr(0, 6), "RSET\r\n");
+  }
+}
+
 TEST_F(ClientTest, closes_when_the_server_wants_the_message_of_a_refused_recipient) {
   make_ready();
   session.transact(envelope);

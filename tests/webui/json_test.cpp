@@ -37,10 +37,10 @@ TEST(StatusJson, has_the_documented_keys) {
   using Keys = std::vector<std::string>;
   const auto all = parsed(sample_status());
   EXPECT_EQ(keys_of(all),
-            (Keys{"version",     "hostname",      "now",          "started",     "configured", "reload_error",
-                  "warnings",    "sessions_open", "since_start",  "last_hour",   "reasons",    "checks",
-                  "backends",    "dns",           "certificates", "directories", "memory",     "learned",
-                  "log_dropped", "observed",      "refusals"}));
+            (Keys{"version",  "hostname",      "now",         "started",      "configured",  "reload_error",
+                  "warnings", "sessions_open", "since_start", "last_hour",    "reasons",     "checks",
+                  "backends", "dns",           "state",       "certificates", "directories", "memory",
+                  "learned",  "log_dropped",   "observed",    "refusals"}));
   EXPECT_EQ(keys_of(all.at("since_start")), (Keys{"sessions", "messages", "recipients", "octets"}));
   EXPECT_EQ(keys_of(all.at("since_start").at("sessions")), (Keys{"total", "tls", "health_checks"}));
   EXPECT_EQ(keys_of(all.at("last_hour").at("messages")),
@@ -71,6 +71,10 @@ TEST(StatusJson, has_the_documented_keys) {
             (Keys{"address", "up", "queries", "answers", "timeouts", "servfail", "other_failures", "mean_ms",
                   "last_failure"}));
   EXPECT_EQ(keys_of(all.at("dns").at("witnesses").at(0)), (Keys{"name", "trusted", "since", "why"}));
+  EXPECT_EQ(keys_of(all.at("state").at("store")),
+            (Keys{"up", "since", "why", "last_write", "waiting", "written", "failures"}));
+  EXPECT_EQ(keys_of(all.at("state").at("tables").at(0)),
+            (Keys{"table", "survives", "entries", "limit", "bytes", "evicted", "refused"}));
 }
 
 TEST(StatusJson, has_the_values_of_the_status) {
@@ -85,6 +89,11 @@ TEST(StatusJson, has_the_values_of_the_status) {
   EXPECT_FALSE(backend.at("up").as_bool());
   EXPECT_EQ(backend.at("failures").to_number<std::uint64_t>(), 9U);
   EXPECT_EQ(text_of(backend.at("last_failure")), "connection refused");
+  const auto& table = all.at("state").at("tables").at(0);
+  EXPECT_EQ(table.at("limit").to_number<std::uint64_t>(), 16202U);
+  EXPECT_EQ(table.at("refused").to_number<std::uint64_t>(), 84U);
+  EXPECT_EQ(text_of(all.at("state").at("store").at("last_write")), "2026-11-20T22:29:56.000Z");
+  EXPECT_EQ(text_of(all.at("state").at("store").at("since")), "");
   const auto& reason = all.at("reasons").at(0);  // the more frequent one first
   EXPECT_EQ(text_of(reason.at("reason")), "relay.backend_down");
   EXPECT_EQ(text_of(reason.at("class")), "deferred");

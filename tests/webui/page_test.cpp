@@ -205,6 +205,33 @@ TEST(Page, shows_resolvers_cache_and_witnesses) {
     EXPECT_TRUE(holds(page, part)) << part;
 }
 
+TEST(Page, shows_how_full_the_memory_is) {
+  const auto page = status_page(sample_status());
+  std::size_t at = page.find("id=\"state\"");
+  for (const auto* part :
+       {">greylist<",
+        "entries\">8\xE2\x80\xAF"
+        "101<",
+        ">50 %<", ">810.0 KiB<", "made way\">83<", "not taken\">84<", ">survives a restart<", ">rates<",
+        ">gone at a restart<", ": well. Last written 4 s ago",
+        "could not be written yet: 85. Written since the start: 8\xE2\x80\xAF"
+        "600; failures: 87"}) {
+    at = page.find(part, at);
+    ASSERT_NE(at, std::string::npos) << part;
+  }
+}
+
+TEST(Page, says_since_when_and_why_the_memory_is_not_written) {
+  auto status = sample_status();
+  status.state.store.up = false;
+  status.state.store.since = sample_time - std::chrono::minutes(9);
+  status.state.store.why = "disk full";
+  status.state.store.last_write = std::nullopt;
+  const auto page = status_page(status);
+  EXPECT_TRUE(holds(page, "not well</span> since 2026-11-20 22:21:00: disk full. Mail goes on"));
+  EXPECT_TRUE(holds(page, "Last written never"));
+}
+
 TEST(Page, lists_all_refusals_in_the_order_given) {
   auto status = sample_status();
   status.refusals.assign(200, tests::sample_refusal());
@@ -257,8 +284,8 @@ TEST(Page, says_in_words_that_a_table_is_empty) {
   for (const auto* part :
        {"No client has connected since the start.", "The last 200 that are will be listed here",
         "No backend is configured.", "There is no check.", "No resolver is in use.",
-        "No check in observe mode would have refused anything", "No check takes anybody's word.",
-        "No certificate is in use.", "No directory is configured."})
+        "No check in observe mode would have refused anything", "Nothing is to be remembered.",
+        "No check takes anybody's word.", "No certificate is in use.", "No directory is configured."})
     EXPECT_TRUE(holds(page, part)) << part;
   empty.since_start.sessions = 1;
   page = status_page(empty);
@@ -275,7 +302,7 @@ TEST(Page, links_to_places_that_are_there_even_if_they_are_empty) {
       const auto name = page.substr(at + 7, page.find('"', at + 7) - at - 7);
       EXPECT_TRUE(holds(page, "id=\"" + name + "\"")) << name;
     }
-    EXPECT_EQ(links, 8U);
+    EXPECT_EQ(links, 9U);
   }
 }
 
@@ -291,6 +318,9 @@ Status hostile_status(const std::string& bytes) {
       bytes;
   status.dns.resolvers = {{bytes, true, 1, 1, 1, 1, 1, 1, bytes}};
   status.dns.witnesses = {{bytes, false, sample_time, bytes}};
+  status.state.tables = {{bytes, true, 1, 1, 1, 1, 1}};
+  status.state.store.up = false;
+  status.state.store.why = bytes;
   status.backends = {{bytes, bytes, true, true, 0, 0, 0, 0, 0, 0, 0, bytes}};
   status.certificates = {{bytes, bytes, sample_time}};
   status.directories = {{bytes, 1}};
@@ -364,8 +394,8 @@ TEST(Page, names_its_columns_and_tables) {
     for (auto at = page.find(part); at != std::string::npos; at = page.find(part, at + 1)) ++n;
     return n;
   };
-  EXPECT_EQ(count("<table"), 11U);
-  EXPECT_EQ(count("<caption>"), 11U);
+  EXPECT_EQ(count("<table"), 12U);
+  EXPECT_EQ(count("<caption>"), 12U);
   for (const auto& tag : tags_of(page)) {
     const bool heads = tag.starts_with("<th ") || tag == "<th>";
     EXPECT_TRUE(!heads || holds(tag, "scope=\"")) << tag;

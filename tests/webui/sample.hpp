@@ -101,6 +101,9 @@ inline webui::Status sample_status() {
   status.certificates.push_back(
       {"mx.example.test", "/etc/gatepost/cert.pem", sample_time + std::chrono::hours(24 * 60)});
   status.directories.push_back({"staff", 1234});
+  status.state.tables.push_back({"greylist", true, 8101, 16202, 810 << 10, 83, 84});
+  status.state.tables.push_back({"rates", false, 0, 900, 0, 0, 0});
+  status.state.store = {true, std::nullopt, "", sample_time - std::chrono::seconds(4), 85, 8600, 87};
   status.memory = 3 << 20;
   status.memory_cap = 512 << 20;
   status.learned = 17;

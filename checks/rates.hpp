@@ -1,0 +1,52 @@
+// How much clients and senders do: counts that slide, by client network and by sender's domain. They do not
+// survive a restart: a window is over soon enough.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "core/base/ip.hpp"
+#include "core/base/options.hpp"
+#include "core/state/sliding_count.hpp"
+#include "core/state/table.hpp"
+
+namespace gatepost::checks {
+
+/// What one client or domain did: 64 octets, with its key and place in the table 96.
+struct Counts {
+  static constexpr bool survives = false;
+  static constexpr bool newcomers_yield = false;
+
+  state::SlidingCount sessions;
+  state::SlidingCount messages;    ///< those that came as far as DATA
+  state::SlidingCount recipients;  ///< accepted ones; for harvest all that were named
+  state::SlidingCount unknown;     ///< recipients refused since there are no such
+  state::SlidingCount refused;     ///< recipients refused for a rate
+  state::Second until = 0;         ///< nothing in it counts any more from then on
+
+  void add(state::SlidingCount Counts::*what, state::Second now, state::Second window) {
+    (this->*what).add(now, window);
+    until = std::max(until, now + window + window / 3 + 2);
+  }
+
+  state::Second expires() const { return until; }
+  /// Who did much stays, so that those who come once from many addresses do not wash it away.
+  unsigned worth(state::Second) const {
+    unsigned worth = 0;
+    for (const auto* count : {&sessions, &messages, &recipients, &unknown, &refused}) worth += count->total();
+    return worth;
+  }
+};
+
+using Rates = state::Table<Counts>;
+
+/// Which addresses count as one client.
+struct ClientNetwork {
+  std::int64_t v4_bits = 32;
+  std::int64_t v6_bits = 64;
+  void visit(base::Visitor& v);
+  /// "203.0.113.9" or "2001:db8:1:2::/64"
+  std::string of(const base::IpAddress& client) const;
+};
+
+}  // namespace gatepost::checks
