@@ -32,7 +32,8 @@ std::string in_words(const SpfAnswer& answer) {
   return text;
 }
 
-Finding refusing(const Rule& rule, Say say, const SpfAnswer& answer, const std::string& client) {
+Finding refusing(const Rule& rule, Say say, const SpfAnswer& answer, const base::IpAddress& address) {
+  const auto client = address.to_string();
   switch (say) {
     case Say::spf_fail: {
       const auto explained = answer.explanation.empty()
@@ -60,8 +61,7 @@ class Spf final : public Check {
     Findings findings{std::in_place};
     findings->push_back(of_sender(*sender, facts, evidence));
     if (helo != sender && helo->result == SpfResult::fail) {
-      const auto client = facts.helo.connect.client.address.to_string();
-      auto finding = refusing(rules_.helo_fail, Say::spf_fail, *helo, client);
+      auto finding = refusing(rules_.helo_fail, Say::spf_fail, *helo, facts.helo.connect.client.address);
       finding.stage = smtp::Stage::helo;
       finding.rests_on = {evidence.resolver()};
       findings->push_back(std::move(finding));
@@ -71,7 +71,7 @@ class Spf final : public Check {
 
  private:
   Finding of_sender(const SpfAnswer& answer, const smtp::MailFacts& facts, const Evidence& evidence) const {
-    auto finding = judged(answer, facts.helo.connect.client.address.to_string());
+    auto finding = judged(answer, facts.helo.connect.client.address);
     if (finding.verdict != telemetry::Verdict::annotate && finding.verdict != telemetry::Verdict::unknown)
       finding.rests_on = {evidence.resolver()};
     if (rules_.header) {
@@ -80,7 +80,7 @@ class Spf final : public Check {
     return finding;
   }
 
-  Finding judged(const SpfAnswer& answer, const std::string& client) const {
+  Finding judged(const SpfAnswer& answer, const base::IpAddress& client) const {
     switch (answer.result) {
       case SpfResult::fail: return by(rules_.fail, Say::spf_fail, answer, client);
       case SpfResult::softfail: return by(rules_.softfail, Say::spf_softfail, answer, client);
@@ -98,7 +98,7 @@ class Spf final : public Check {
   }
 
   /// A rule that is off leaves the result on record.
-  static Finding by(const Rule& rule, Say say, const SpfAnswer& answer, const std::string& client) {
+  static Finding by(const Rule& rule, Say say, const SpfAnswer& answer, const base::IpAddress& client) {
     return refusing(rule.on() ? rule : Rule::note(), say, answer, client);
   }
 

@@ -94,6 +94,18 @@ TEST_F(ResolverTest, asks_and_keeps_the_answer) {
   EXPECT_EQ(server.queries().size(), 2U);
 }
 
+TEST_F(ResolverTest, tells_what_is_at_hand_and_asks_nobody_for_it) {
+  make();
+  EXPECT_EQ(resolver->known(question_a), nullptr);
+  EXPECT_EQ(health->misses, 0U) << "nobody was asked";
+  const auto answer = ask(question_a);
+  EXPECT_EQ(resolver->known(question_a), answer);
+  EXPECT_EQ(health->hits, 1U);
+  clock.advance(base::Millis(60000));
+  EXPECT_EQ(resolver->known(question_a), nullptr) << "its time is over";
+  EXPECT_EQ(server.queries().size(), 1U);
+}
+
 TEST_F(ResolverTest, asks_with_ids_that_cannot_be_guessed) {
   make();
   std::set<std::uint16_t> ids;

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
+
 namespace gatepost::mail {
 namespace {
 
@@ -24,6 +26,19 @@ TEST(OrganisationalDomain, can_look_at_registries_only) {
   EXPECT_EQ(organisational_domain("a.one.github.io", PublicSuffixes::registries), "github.io");
   EXPECT_EQ(organisational_domain("ec2-1-2-3-4.compute-1.amazonaws.com", PublicSuffixes::registries),
             "amazonaws.com");
+}
+
+TEST(OrganisationalDomain, is_the_same_when_asked_again_among_thousands) {
+  for (int round = 0; round < 2; ++round) {
+    for (int i = 0; i < 3000; ++i) {
+      const auto own = "own" + std::to_string(i) + ".github.io";
+      EXPECT_EQ(organisational_domain("a." + own), own);
+      EXPECT_EQ(organisational_domain("a." + own, PublicSuffixes::registries), "github.io");
+    }
+  }
+  const std::string longest(300, 'a');
+  EXPECT_EQ(organisational_domain("b." + longest + ".example"), longest + ".example");
+  EXPECT_EQ(organisational_domain(longest), "");
 }
 
 }  // namespace
