@@ -9,7 +9,8 @@ namespace {
 /// Unknown recipients count one by one if none of a transaction was delivered to, up to here: who tries out
 /// addresses is known by the next transaction.
 constexpr int most_unknown = 10;
-/// Fewer errors make anybody.
+/// Anybody makes fewer errors. That a session was cut off does not count by itself: who is refused again and
+/// again, even by the reputation, says RSET often.
 constexpr unsigned many_errors = 3;
 
 enum class Kind { nothing, unknown_recipient, refused, score };
@@ -85,10 +86,12 @@ Deeds deeds_of(const smtp::ConnectFacts& facts, const smtp::SessionTotals& total
     return mistake.stage <= smtp::Stage::helo && kind_of(mistake.reply) == Kind::refused;
   };
   const auto& mistakes = totals.mistakes;
-  const bool errors = totals.errors >= many_errors || totals.cut_off != smtp::CutOff::no ||
-                      std::any_of(mistakes.begin(), mistakes.end(), grave);
+  unsigned errors = 0;
+  for (const auto& error : totals.errors_by_reason)
+    errors += error.reason.starts_with("protocol.") ? error.count : 0;
+  const bool mistaken = errors >= many_errors || std::any_of(mistakes.begin(), mistakes.end(), grave);
   const bool refusal = std::any_of(mistakes.begin(), mistakes.end(), refused);
-  return {0, static_cast<float>(int{errors} + int{facts.early_talk} + int{refusal})};
+  return {0, static_cast<float>(int{mistaken} + int{facts.early_talk} + int{refusal})};
 }
 
 }  // namespace gatepost::checks

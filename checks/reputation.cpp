@@ -58,7 +58,7 @@ class Judgement {
     const auto own = reputation_.of_sender(sender, now_);
     const bool bad = own.is_bad(limits_, now_);
     if (bad && settings_.sender.on())
-      return find(settings_.sender, Say::reputation_sender, "sender", sender.key(), own);
+      return find(settings_.sender, Say::reputation_sender, "sender", sender_in_words(sender), own);
     if (!settings_.sender_domain.on() || (!bad && deserves_better(own))) return;
     const auto domain = reputation_.of_domain(sender, now_);
     if (domain.is_bad(limits_, now_))

@@ -15,7 +15,7 @@ std::string domain_name(const mail::Mailbox& sender) {
   return "domain " + sender_organisation(sender);
 }
 std::string sender_name(const mail::Mailbox& sender) {
-  return "sender " + sender.key();
+  return "sender " + sender_in_words(sender);
 }
 
 /// Where it is in its network: the last octet of a /24, or what tells a /64 from its neighbours in a /48.
@@ -38,6 +38,11 @@ std::string sender_organisation(const mail::Mailbox& sender) {
   const auto& domain = sender.domain_key();
   auto organisation = mail::organisational_domain(domain);
   return organisation.empty() ? domain : organisation;
+}
+
+std::string sender_in_words(const mail::Mailbox& sender) {
+  const auto local = sender.local_key();
+  return std::string(mail::without_batv(local)) + "@" + sender.domain_key();
 }
 
 void Reputation::add(const base::IpAddress& client, const Deeds& deeds, state::Second now) {

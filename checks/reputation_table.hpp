@@ -44,6 +44,8 @@ class Reputation {
 std::string client_in_words(const base::IpAddress& client);
 /// "192.0.2.0/24", "2001:db8:1::/48".
 std::string network_in_words(const base::IpAddress& client);
+/// The sender's key, without what BATV changes from day to day.
+std::string sender_in_words(const mail::Mailbox& sender);
 /// The part of the sender's domain that one organisation holds.
 std::string sender_organisation(const mail::Mailbox& sender);
 

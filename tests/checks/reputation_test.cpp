@@ -324,7 +324,7 @@ TEST_F(ReputationTest, errors_of_a_session_count_against_its_client) {
   configure(enforced);
   source.zone = tests::FakeZone(zone_of());
   smtp::SessionTotals totals;
-  totals.errors = 5;
+  totals.errors_by_reason = {{"protocol.unknown_command", 5}};
   EXPECT_EQ(session(spammer, "<>", "user@example.org", totals).said, "ok");
   EXPECT_EQ(bad_of(spammer), 1);
 }

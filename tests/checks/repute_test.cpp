@@ -165,6 +165,9 @@ TEST(Reputation, has_one_entry_for_a_64_and_one_for_the_network) {
   reputation.add(sender, {1, 0}, start);
   EXPECT_EQ(reputation.of_domain(*mail::Mailbox::parse("b@shop.example"), start).good(start), 1);
   EXPECT_EQ(reputation.of_sender(*mail::Mailbox::parse("a@news.shop.example"), start).good(start), 1);
+  EXPECT_EQ(
+      reputation.of_sender(*mail::Mailbox::parse("prvs=1234abcdef=a@news.shop.example"), start).good(start),
+      1);
 }
 
 TEST(Reputation, is_not_flushed_by_a_million_strangers_who_did_one_thing) {
@@ -271,13 +274,14 @@ TEST_F(DeedsTest, a_refusal_for_points_counts_unless_the_reputation_gave_some) {
 TEST_F(DeedsTest, a_session_counts_errors_once_and_few_not_at_all) {
   const auto bad = [this](const smtp::SessionTotals& totals) { return deeds_of(connect, totals).bad; };
   smtp::SessionTotals totals;
-  totals.errors = 2;
+  totals.errors_by_reason = {{"protocol.unknown_command", 2}};
   EXPECT_EQ(bad(totals), 0);
-  totals.errors = 15;
+  totals.errors_by_reason.push_back({"protocol.bad_helo", 13});
   EXPECT_EQ(bad(totals), 1);
-  smtp::SessionTotals junk;
-  junk.cut_off = smtp::CutOff::junk;
-  EXPECT_EQ(bad(junk), 1);
+  smtp::SessionTotals refused_all_the_time;
+  refused_all_the_time.errors_by_reason = {{"reputation.client", 20}};
+  refused_all_the_time.cut_off = smtp::CutOff::errors;
+  EXPECT_EQ(bad(refused_all_the_time), 0);
   for (const auto say : {Say::auth_not_offered, Say::not_smtp, Say::pipelining}) {
     smtp::SessionTotals grave;
     grave.mistakes.push_back({smtp::Stage::helo, "x", smtp::reply(say)});
