@@ -1,5 +1,7 @@
 #include "gateway/callout_board.hpp"
 
+#include <algorithm>
+
 namespace gatepost::gateway {
 
 bool CalloutBoard::begin(const std::string& domain, std::int64_t most) {
@@ -8,9 +10,14 @@ bool CalloutBoard::begin(const std::string& domain, std::int64_t most) {
   return asked_.try_emplace(domain).second;
 }
 
-void CalloutBoard::reached(const std::string& domain, const base::IpAddress& server) {
+bool CalloutBoard::choose(const std::string& domain, const base::IpAddress& server) {
   const std::lock_guard lock(mutex_);
-  if (const auto found = asked_.find(domain); found != asked_.end()) found->second = server;
+  const auto others = std::count_if(asked_.begin(), asked_.end(), [&](const auto& asked) {
+    return asked.second == server && asked.first != domain;
+  });
+  if (others >= most_per_server) return false;
+  asked_[domain] = server;
+  return true;
 }
 
 void CalloutBoard::end(const std::string& domain) {

@@ -14,10 +14,13 @@ namespace gatepost::gateway {
 
 class CalloutBoard {
  public:
+  static constexpr int most_per_server = 4;
+
   /// Takes a place. False: the domain is being asked already, or `most` are.
   bool begin(const std::string& domain, std::int64_t most);
-  /// Which of the domain's servers it is.
-  void reached(const std::string& domain, const base::IpAddress& server);
+  /// Which of the domain's servers it is about to be. False: that one is being asked about enough other
+  /// domains (whoever owns domains may point all of them at a server that is not his).
+  bool choose(const std::string& domain, const base::IpAddress& server);
   void end(const std::string& domain);
   /// Is the domain's server at this address being asked now?
   bool asks(const std::string& domain, const base::IpAddress& server) const;

@@ -21,6 +21,14 @@ constexpr std::size_t most_hosts = 3;
 /// Of a host, for each of IPv4 and IPv6.
 constexpr std::size_t most_addresses_of_host = 2;
 
+/// Public, and not a way of writing an IPv4 address, which could be one of ours (NAT64, 6to4).
+bool is_public(const base::IpAddress& address) {
+  static const auto unicast = *base::Network::parse("2000::/3");
+  static const auto six_to_four = *base::Network::parse("2002::/16");
+  if (address.scope() != base::Scope::global) return false;
+  return address.is_v4() || (unicast.contains(address) && !six_to_four.contains(address));
+}
+
 }  // namespace
 
 CalloutFlight::CalloutFlight(CalloutContext& context, std::string domain,
@@ -149,13 +157,14 @@ net::Task<std::vector<base::IpAddress>> CalloutFlight::find_servers() {
   const auto hosts = co_await find_hosts();
   if (hosts.empty()) co_return servers;
   outcome_ = {CalloutResult::not_asked, "none of its mail servers has an address that may be asked", false};
+  std::vector<Lookup> lookups;
   for (const auto& host : hosts) {
-    const auto v4 = look_up(host, dns::Type::a);
-    const auto v6 = look_up(host, dns::Type::aaaa);
-    const auto found_v4 = co_await answer_of(v4);
-    take_usable(found_v4, servers);
-    const auto found_v6 = co_await answer_of(v6);
-    take_usable(found_v6, servers);
+    lookups.push_back(look_up(host, dns::Type::a));
+    lookups.push_back(look_up(host, dns::Type::aaaa));
+  }
+  for (const auto& lookup : lookups) {
+    const auto found = co_await answer_of(lookup);
+    take_usable(found, servers);
   }
   co_return servers;
 }
@@ -176,15 +185,18 @@ void CalloutFlight::take_usable(const DnsAnswer& answer, std::vector<base::IpAdd
 /// Neither ourselves nor what is behind us: a stranger chooses the domain, and its DNS says whatever he
 /// likes.
 bool CalloutFlight::usable(const base::IpAddress& address) const {
-  const auto scope = address.scope();
-  if (how_->probe_private) return scope != base::Scope::multicast && scope != base::Scope::unspecified;
+  if (how_->probe_private)
+    return address.scope() != base::Scope::multicast && address.scope() != base::Scope::unspecified;
   const auto& own = context_.site.addresses;
-  return scope == base::Scope::global && std::find(own.begin(), own.end(), address) == own.end();
+  return is_public(address) && std::find(own.begin(), own.end(), address) == own.end();
 }
 
 /// True: it was asked, whatever came of it; false: another one may be tried.
 net::Task<bool> CalloutFlight::visit(base::IpAddress server) {
-  context_.board.reached(domain_, server);
+  if (!context_.board.choose(domain_, server)) {
+    outcome_ = {CalloutResult::unknown, "its mail server is being asked about other domains", false};
+    co_return false;
+  }
   of_domain_ = true;
   const relay::HostPort at{server.to_string(), static_cast<std::uint16_t>(how_->port)};
   net::NearerDeadline limit(deadline_, context_.clock.now() + connect_patience);

@@ -17,7 +17,8 @@ void CalloutProber::ask(const checks::CalloutQuestion& question, CalloutAnswered
         {CalloutResult::not_asked, "the client is the server that is being asked just now", false});
   auto found = flights_.find(domain);
   if (found == flights_.end()) {
-    if (stopped_ || flights_.size() >= most_flights)
+    if (stopped_) return answered({CalloutResult::unknown, "nobody is asked any more: going down", false});
+    if (flights_.size() >= most_flights)
       return answered({CalloutResult::unknown, "too many domains are to be asked", false});
     found = flights_.emplace(domain, std::make_shared<CalloutFlight>(context_, domain, question.how)).first;
   }

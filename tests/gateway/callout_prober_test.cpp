@@ -33,6 +33,10 @@ mx.inside.example AAAA ::1
 ours.example MX 10 mx.ours.example
 mx.ours.example A 192.0.2.25
 mx.ours.example AAAA (no data)
+behind.example MX 10 mx.behind.example
+mx.behind.example A 100.64.0.1
+mx.behind.example AAAA 64:ff9b::a00:1
+mx.behind.example AAAA 2002:a00:1::1
 silent.example MX 0 .
 gone.example * (no name)
 broken.example MX (failure)
@@ -285,6 +289,7 @@ TEST_F(CalloutProberTest, asks_nobody_inside_nor_itself_nor_where_no_mail_is_tak
   const auto nowhere = "not_asked none of its mail servers has an address that may be asked";
   EXPECT_EQ(answer("a@inside.example"), nowhere);
   EXPECT_EQ(answer("a@ours.example"), nowhere);
+  EXPECT_EQ(answer("a@behind.example"), nowhere);
   EXPECT_EQ(answer("a@silent.example"), "not_asked the domain takes no mail");
   EXPECT_EQ(answer("a@gone.example"), "not_asked the domain takes no mail");
   EXPECT_EQ(connector.backends.size(), 2U);
@@ -333,6 +338,20 @@ TEST_F(CalloutProberTest, lets_another_domain_wait_when_enough_are_asked) {
   run();
   pass(base::Millis(250));
   EXPECT_EQ(heard.back(), "ann@other.example: taken 250 2.0.0 ok");
+}
+
+TEST_F(CalloutProberTest, does_not_let_many_domains_crowd_one_server) {
+  const auto server = *base::IpAddress::parse("198.51.100.1");
+  for (int i = 0; i < CalloutBoard::most_per_server; ++i) {
+    const auto domain = "crowd" + std::to_string(i) + ".example";
+    ASSERT_TRUE(board.begin(domain, 20));
+    ASSERT_TRUE(board.choose(domain, server));
+  }
+  EXPECT_EQ(answer("ann@remote.example"), "unknown its mail server is being asked about other domains");
+  EXPECT_EQ(remote.connections, 0U);
+  board.end("crowd0.example");
+  EXPECT_EQ(answer("ann@remote.example"), "taken 250 2.0.0 ok") << "the domain was not blamed";
+  for (int i = 1; i < CalloutBoard::most_per_server; ++i) board.end("crowd" + std::to_string(i) + ".example");
 }
 
 TEST_F(CalloutProberTest, gives_up_what_never_had_its_turn) {
