@@ -25,16 +25,16 @@ std::string Learned::pair_key(const std::string& sender, const std::string& reci
 
 /// Under the shard's lock.
 void Learned::drop(Shard& shard, Found found) {
-  note_change(shard, found->first);
+  // It is to be erased in the store; but while nobody collects, that list grows no further, and what was
+  // dropped stays there until it expires.
+  if (shard.changed.size() < 2 * capacity_) {
+    shard.changed.insert(found->first);
+  } else {
+    shard.changed.erase(found->first);
+  }
   shard.order.erase(found->second.place);
   shard.memories.erase(found);
   count_.fetch_sub(1, std::memory_order_relaxed);
-}
-
-/// Under the shard's lock.
-void Learned::note_change(Shard& shard, const std::string& key) {
-  // What is there always has its place; beyond that, what was dropped stays in the store until it expires.
-  if (shard.changed.size() < 2 * capacity_ || shard.memories.count(key) > 0) shard.changed.insert(key);
 }
 
 /// A copy of what is known under `key`, if it has not expired.
@@ -52,7 +52,7 @@ std::optional<Learned::Memory> Learned::look(const std::string& key, state::Seco
   if (renew && !key.starts_with('\0')) {
     auto& memory = found->second;
     memory.until = std::min(now + in_seconds(pair_life), memory.never_beyond);
-    if (memory.until >= memory.written_until + written_renewal) note_change(shard, key);
+    if (memory.until >= memory.written_until + written_renewal) shard.changed.insert(key);
     shard.order.splice(shard.order.end(), shard.order, memory.place);
   }
   return found->second;
@@ -82,7 +82,7 @@ void Learned::change(const std::string& key, state::Second until, Change change)
   }
   change(found->second);
   found->second.until = until;
-  note_change(shard, key);
+  shard.changed.insert(key);
 }
 
 void Learned::erase(const std::string& key) {

@@ -93,7 +93,6 @@ class Learned final : public state::Durable {
   void drop(Shard& shard, Found found);
   Shard& shard_of(const std::string& key);
   Found add(Shard& shard, const std::string& key);
-  void note_change(Shard& shard, const std::string& key);
   static std::string encode(const std::string& key, const Memory& memory);
   static std::optional<std::pair<std::string, Memory>> decode(std::string_view value);
   static std::string pair_key(const std::string& sender, const std::string& recipient);

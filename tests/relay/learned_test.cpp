@@ -99,6 +99,126 @@ TEST_F(LearnedTest, stays_bounded) {
   EXPECT_EQ(small.recall("s", "r99999", {}, memory.now()).kind, Kind::refuse) << "the newest are kept";
 }
 
+/// What a restart does: all that was written is read by a new one.
+struct LearnedRestart : LearnedTest {
+  std::map<state::Key, state::Row> rows;  ///< as a store has them
+  const base::HashKey hash_key{1, 2};
+  Learned before{10000, hash_key};
+  Learned after{10000, hash_key};
+
+  std::size_t write(Learned& from) {
+    state::Batch batch;
+    from.collect(batch, 100000);
+    for (const auto& erased : batch.erased) rows.erase(erased.key);
+    for (const auto& row : batch.rows) rows[row.key] = row;
+    return batch.size();
+  }
+  void restart() {
+    write(before);
+    for (const auto& [key, row] : rows) EXPECT_TRUE(after.restore(row));
+  }
+  void teach_before(Lesson::Kind kind, const std::string& sender, const std::string& recipient,
+                    std::size_t group = 0) {
+    before.apply(sender, {recipient}, {{kind, 0, refusal(), group}}, memory.now());
+  }
+  std::vector<std::string> names() const {
+    std::vector<std::string> found;
+    for (const auto& [key, row] : rows) found.push_back(row.name);
+    std::sort(found.begin(), found.end());
+    return found;
+  }
+};
+
+TEST_F(LearnedRestart, knows_all_that_was_known) {
+  teach_before(Lesson::Kind::refused, "s@remote", "r@x");
+  teach_before(Lesson::Kind::refused_address, "s@remote", "gone@x");
+  teach_before(Lesson::Kind::deferred_once, "", "busy@x");
+  teach_before(Lesson::Kind::suspect, "s@remote", "one@x", 2);
+  teach_before(Lesson::Kind::suspect_deferred, "s@remote", "two@x", 8);
+  restart();
+  EXPECT_EQ(names(), (std::vector<std::string>{"<> busy@x", "gone@x", "s@remote one@x", "s@remote r@x",
+                                               "s@remote two@x"}));
+  EXPECT_EQ(after.size(), 5U);
+  const auto said = after.recall("s@remote", "r@x", {}, memory.now());
+  EXPECT_EQ(said.kind, Kind::refuse);
+  EXPECT_EQ(said.reply.line(), refusal().line());
+  EXPECT_EQ(after.recall("other@remote", "gone@x", {}, memory.now()).kind, Kind::refuse);
+  EXPECT_EQ(after.recall("", "busy@x", {}, memory.now()).kind, Kind::refuse);
+  EXPECT_EQ(after.recall("", "busy@x", {}, memory.now()).kind, Kind::nothing) << "repeated once";
+  EXPECT_EQ(after.recall("s@remote", "one@x", {"r@x"}, memory.now()).kind, Kind::nothing);
+  EXPECT_EQ(after.recall("s@remote", "two@x", {}, memory.now()).kind, Kind::not_now);
+  EXPECT_EQ(after.recall("s@remote", "two@x", {"one@x"}, memory.now()).kind, Kind::not_now)
+      << "one@x goes alone";
+  clock.advance(std::chrono::hours(35));
+  EXPECT_EQ(after.recall("s@remote", "r@x", {}, memory.now()).kind, Kind::refuse);
+  clock.advance(std::chrono::hours(36));
+  EXPECT_EQ(after.recall("s@remote", "r@x", {}, memory.now()).kind, Kind::nothing);
+}
+
+TEST_F(LearnedRestart, is_told_what_was_forgotten) {
+  teach_before(Lesson::Kind::refused, "s@remote", "r@x");
+  write(before);
+  EXPECT_EQ(rows.size(), 1U);
+  teach_before(Lesson::Kind::cleared, "s@remote", "r@x");
+  restart();
+  EXPECT_TRUE(rows.empty());
+  EXPECT_EQ(after.size(), 0U);
+}
+
+TEST_F(LearnedRestart, writes_what_has_changed_and_renewals_only_by_the_hour) {
+  const auto ask = [&] { before.recall("s@remote", "r@x", {}, memory.now()); };
+  teach_before(Lesson::Kind::refused, "s@remote", "r@x");
+  EXPECT_EQ(write(before), 1U);
+  EXPECT_EQ(write(before), 0U);
+  for (int minutes = 0; minutes < 120; ++minutes, clock.advance(std::chrono::minutes(1))) ask();
+  EXPECT_EQ(write(before), 1U);
+  clock.advance(std::chrono::minutes(1));
+  ask();
+  EXPECT_EQ(write(before), 0U);
+  restart();
+  clock.advance(std::chrono::hours(35));
+  EXPECT_EQ(after.recall("s@remote", "r@x", {}, memory.now()).kind, Kind::refuse);
+}
+
+TEST_F(LearnedRestart, can_be_told_to_forget_by_key) {
+  teach_before(Lesson::Kind::refused, "s@remote", "r@x");
+  restart();
+  EXPECT_FALSE(after.forget(state::Key{}));
+  EXPECT_TRUE(after.forget(rows.begin()->first));
+  EXPECT_EQ(after.size(), 0U);
+  write(after);
+  EXPECT_TRUE(rows.empty());
+}
+
+TEST_F(LearnedRestart, takes_no_row_that_is_cut_off_or_of_another_form) {
+  teach_before(Lesson::Kind::refused, "s@remote", "r@x");
+  write(before);
+  const auto row = rows.begin()->second;
+  EXPECT_EQ(Learned::describe(row.value), "550 5.1.1 no");
+  const auto fixed = row.value.size() - std::string("s@remote r@x").size();
+  for (std::size_t size = 0; size <= fixed; ++size) {
+    auto cut = row;
+    cut.value.resize(size);
+    EXPECT_FALSE(after.restore(cut)) << size;
+  }
+  auto newer = row;
+  newer.value[0] = 2;
+  EXPECT_FALSE(after.restore(newer));
+  EXPECT_EQ(after.size(), 0U);
+}
+
+TEST_F(LearnedRestart, grows_by_nothing_while_nobody_collects) {
+  Learned small(64, hash_key);
+  for (int i = 0; i < 50000; ++i)
+    small.apply("s", {"r" + std::to_string(i)}, {{Lesson::Kind::refused, 0, refusal(), 0}}, memory.now());
+  EXPECT_LE(small.size(), 64U);
+  EXPECT_GT(small.use().evicted, 40000U);
+  state::Batch batch;
+  small.collect(batch, 100000);
+  EXPECT_LE(batch.size(), 3 * 64U);
+  EXPECT_EQ(batch.rows.size(), small.size());
+}
+
 /// A backend that says yes to each RCPT and refuses the whole message after the dot (Exchange 2013 and
 /// later), and a sender with a queue: the promise of DESIGN section 4.
 struct Simulation {
