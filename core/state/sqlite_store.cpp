@@ -43,7 +43,7 @@ constexpr const char* pragmas =
     "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
     "PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 33554432;"
     "PRAGMA cache_size = -16384; PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY;"
-    "PRAGMA cell_size_check = ON; PRAGMA trusted_schema = OFF;";
+    "PRAGMA cell_size_check = ON; PRAGMA trusted_schema = OFF; PRAGMA secure_delete = ON;";
 
 /// It is not for us, and nothing is wrong with it.
 struct Unusable : std::runtime_error {
@@ -221,8 +221,6 @@ std::unique_ptr<SqliteStore::Open> SqliteStore::open_writable() {
   if (sqlite3_db_readonly(database->handle(), "main") == 1)
     throw SqliteError(SQLITE_READONLY, "it may not be written");
   database->run(pragmas);
-  // Who forgets by hand may have promised somebody that it is gone.
-  if (access_ == Access::change) database->run("PRAGMA secure_delete = ON");
   if (access_ == Access::own && found > 0 && !ended_cleanly(*database)) {
     if (const auto said = database->text("PRAGMA quick_check(1)"); said != "ok")
       throw SqliteError(SQLITE_CORRUPT, said);
@@ -291,7 +289,8 @@ void SqliteStore::open_to_look() {
   struct stat found {};
   if (::stat(file_.c_str(), &found) != 0) throw Unusable(system_words(errno));
   // Without a log there is no writer, and a look needs no files of its own.
-  const bool written = ::stat((file_ + "-wal").c_str(), &found) == 0 && found.st_size > 0;
+  const bool written = ::stat((file_ + "-wal").c_str(), &found) == 0 &&
+                       (found.st_size > 0 || ::access((file_ + "-shm").c_str(), F_OK) == 0);
   auto database = std::make_unique<SqliteDatabase>(file_, written ? Mode::read : Mode::solitary);
   if (version_of(*database) == 0) throw Unusable("it is empty");
   auto open = std::make_unique<Open>(std::move(database), false);
@@ -498,6 +497,9 @@ base::Result<std::int64_t> SqliteStore::change(const Batch& batch) {
     transaction.commit();
   });
   if (!done) return done.error();
+  // Who forgets by hand may have promised somebody that it is gone, from the log as well. No matter if the
+  // gateway is in the way: then its next checkpoint does it.
+  (void)guarded([&] { open_->database->run("PRAGMA wal_checkpoint(TRUNCATE)"); });
   return last;
 }
 

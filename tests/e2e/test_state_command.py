@@ -70,6 +70,8 @@ class BesideTheGateway(StateTest):
         self.assertIn("forgotten: learned 1\nthe running gateway has done so, too\n", forgotten.stdout)
         self.assertLess(time.monotonic() - began, 3)
         self.assertEqual(self.names(gateway), [])
+        for file in gateway.state.iterdir():
+            self.assertNotIn(b"bob@", file.read_bytes(), f"{file.name} still has it")
         self.assertEqual(self.explain(gateway).returncode, 0)
         self.assert_reply(self.send(gateway, "bob@example.org"), 250)
         self.assertEqual([stored.recipients for stored in backend.delivered], [["bob@example.org"]])
