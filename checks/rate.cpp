@@ -37,13 +37,17 @@ struct Counted {
 };
 
 /// Counts on, but not beyond the limit: what is refused, or would be, does not keep others out for longer.
-void count(Memory& memory, const std::string& name, state::SlidingCount Counts::*what, const Limit& limit) {
-  if (!limit.on()) return;
+/// False: the limit was reached already.
+bool count(Memory& memory, const std::string& name, state::SlidingCount Counts::*what, const Limit& limit) {
+  if (!limit.on()) return true;
   const auto now = memory.now();
   const auto window = limit.seconds();
+  bool room = true;
   memory.rates.update(name, now, [&](Counts& counts) {
-    if ((counts.*what).in(now, window) < limit.count) counts.add(what, now, window);
+    room = (counts.*what).in(now, window) < limit.count;
+    if (room) counts.add(what, now, window);
   });
+  return room;
 }
 
 class Rate final : public Check {
@@ -81,13 +85,7 @@ class Rate final : public Check {
       admission.crowded = !admission.place;
       if (admission.crowded && limits_.concurrent_mode == Mode::enforce) return;
     }
-    const auto& limit = limits_.sessions;
-    if (!limit.on()) return;
-    auto& memory = evidence.memory();
-    const auto now = memory.now();
-    const auto known = memory.rates.find(name, now);
-    admission.too_many_sessions = known && known->sessions.in(now, limit.seconds()) >= limit.count;
-    if (!admission.too_many_sessions) count(memory, name, &Counts::sessions, limit);
+    admission.too_many_sessions = !count(evidence.memory(), name, &Counts::sessions, limits_.sessions);
   }
 
   void answered(const smtp::RcptFacts& facts, const smtp::Reply* refusal, Evidence& evidence) const override {

@@ -132,6 +132,20 @@ TEST(Counts, of_those_who_do_much_stay_when_many_come_once) {
   EXPECT_LE(rates.use().bytes, std::size_t{1} << 20);
 }
 
+TEST(Counts, of_somebody_new_who_does_much_find_room_when_the_table_is_full) {
+  Rates rates("rates", {1, 2}, 1 << 20);
+  const auto act = [&rates](const std::string& who, int times) {
+    for (int i = 0; i < times; ++i)
+      rates.update(who, start, [](Counts& counts) { counts.add(&Counts::messages, start, 600); });
+  };
+  for (int i = 0; i < 50000; ++i) act("ordinary " + std::to_string(i), 3);
+  ASSERT_EQ(rates.use().entries, rates.use().capacity);
+  act("new", 200);
+  const auto known = rates.find("new", start);
+  ASSERT_TRUE(known);
+  EXPECT_EQ(known->messages.in(start, 600), 200U);
+}
+
 std::string read_limit(std::string_view text, Limit& limit) {
   return base::TextForm<Limit>::parse(text, limit);
 }
