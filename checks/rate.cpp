@@ -52,7 +52,8 @@ bool count(Memory& memory, const std::string& name, state::SlidingCount Counts::
 
 class Rate final : public Check {
  public:
-  explicit Rate(const Limits& limits) : Check({smtp::Stage::connect, smtp::Stage::rcpt}), limits_(limits) {}
+  explicit Rate(const Limits& limits)
+      : Check({smtp::Stage::connect, smtp::Stage::mail, smtp::Stage::rcpt}), limits_(limits) {}
   bool depends_on_client() const override { return true; }
 
   Findings connect(const smtp::ConnectFacts& facts, Evidence& evidence) const override {
@@ -65,6 +66,12 @@ class Rate final : public Check {
     finding.reply = smtp::reply(Say::rate_concurrent, {std::to_string(limits_.concurrent), client});
     finding.evidence = fmt::format("{} sessions of {} are open already", limits_.concurrent, client);
     return findings;
+  }
+
+  /// Says nothing yet: SPF is asked ahead of time.
+  Findings mail(const smtp::MailFacts& facts, Evidence& evidence) const override {
+    if (limits_domains() && proven_sender(facts, evidence).pending) return std::nullopt;
+    return Findings{std::in_place};
   }
 
   Findings rcpt(const smtp::RcptFacts& facts, Evidence& evidence) const override {
