@@ -21,8 +21,8 @@ struct Limits {
   Limit messages{2000, minutes(10)};
   Limit recipients{10000, minutes(10)};
   Limit unknown{500, minutes(10)};
-  Limit domain_messages{5000, minutes(10)};
-  Limit domain_recipients{20000, minutes(10)};
+  Limit domain_messages;  // asks SPF, and all users of a large provider are one domain
+  Limit domain_recipients;
   Rule over = Rule::defer();
   Limit refused{1000, minutes(60)};
   Rule persistent = Rule::off();
@@ -217,11 +217,14 @@ class RateOptions final : public CheckOptions {
                      "recipients."},
             limits_.unknown);
     v.field({.key = "domain_messages",
-             .help = "Messages per organisational domain of the sender and time, where SPF passes."},
+             .help = "Messages per organisational domain of the sender and time, where SPF passes. With this "
+                     "or the next SPF is asked, also where the check spf is off.",
+             .example = "\"5000/10 min\""},
             limits_.domain_messages);
     v.field({.key = "domain_recipients",
              .help = "Accepted recipients per organisational domain of the sender and time, where SPF "
-                     "passes."},
+                     "passes.",
+             .example = "\"20000/10 min\""},
             limits_.domain_recipients);
     v.field({.key = "over", .help = "What to do about recipients while a limit is reached."}, limits_.over);
     v.field({.key = "refused",

@@ -195,8 +195,6 @@ sessions = "5/1 min"
 messages = "10/1 min"
 recipients = "20/1 min"
 unknown = "10/1 min"
-domain_messages = "off"
-domain_recipients = "off"
 persistent = "reject"
 refused = "30/1 h"
 )"};
@@ -302,7 +300,7 @@ exempt_clients = ["203.0.113.0/24"]
 }
 
 TEST_F(RateOverTime, the_51st_session_is_turned_away_in_observe_mode_too_until_one_has_ended) {
-  RememberingWorld as_installed{"[checks.rate]\ndomain_messages = \"off\"\ndomain_recipients = \"off\"\n"};
+  RememberingWorld as_installed{""};
   std::vector<std::unique_ptr<RememberingSession>> sessions;
   for (int i = 0; i < 50; ++i) {
     sessions.push_back(std::make_unique<RememberingSession>(as_installed));
