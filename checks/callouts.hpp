@@ -76,6 +76,10 @@ struct CalloutRecord {
   std::string_view words() const { return {words_.data(), size_}; }
   void set(CalloutResult to, std::string_view said, state::Second holds_until);
 
+  /// All its moments, for an import.
+  void move(std::int64_t seconds) {
+    for (auto* moment : {&until, &deferred, &asked_since}) *moment = state::moved(*moment, seconds);
+  }
   state::Second expires() const;
   unsigned worth(state::Second now) const;
   std::string encode() const;

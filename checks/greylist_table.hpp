@@ -29,6 +29,11 @@ struct GreylistRecord {
   /// For people: "first seen 412 s ago, 2 messages came through".
   std::string describe(state::Second now) const;
 
+  /// All its moments, for an import.
+  void move(std::int64_t seconds) {
+    first = state::moved(first, seconds);
+    until = state::moved(until, seconds);
+  }
   state::Second age(state::Second now) const { return now > first ? now - first : 0; }
   bool operator==(const GreylistRecord&) const = default;
 };

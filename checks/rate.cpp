@@ -21,8 +21,8 @@ struct Limits {
   Limit messages{2000, minutes(10)};
   Limit recipients{10000, minutes(10)};
   Limit unknown{500, minutes(10)};
-  Limit domain_messages{5000, minutes(10)};
-  Limit domain_recipients{20000, minutes(10)};
+  Limit domain_messages;  // asks SPF, and all users of a large provider are one domain
+  Limit domain_recipients;
   Rule over = Rule::defer();
   Limit refused{1000, minutes(60)};
   Rule persistent = Rule::off();
@@ -37,18 +37,23 @@ struct Counted {
 };
 
 /// Counts on, but not beyond the limit: what is refused, or would be, does not keep others out for longer.
-void count(Memory& memory, const std::string& name, state::SlidingCount Counts::*what, const Limit& limit) {
-  if (!limit.on()) return;
+/// False: the limit was reached already.
+bool count(Memory& memory, const std::string& name, state::SlidingCount Counts::*what, const Limit& limit) {
+  if (!limit.on()) return true;
   const auto now = memory.now();
   const auto window = limit.seconds();
+  bool room = true;
   memory.rates.update(name, now, [&](Counts& counts) {
-    if ((counts.*what).in(now, window) < limit.count) counts.add(what, now, window);
+    room = (counts.*what).in(now, window) < limit.count;
+    if (room) counts.add(what, now, window);
   });
+  return room;
 }
 
 class Rate final : public Check {
  public:
-  explicit Rate(const Limits& limits) : Check({smtp::Stage::connect, smtp::Stage::rcpt}), limits_(limits) {}
+  explicit Rate(const Limits& limits)
+      : Check({smtp::Stage::connect, smtp::Stage::mail, smtp::Stage::rcpt}), limits_(limits) {}
   bool depends_on_client() const override { return true; }
 
   Findings connect(const smtp::ConnectFacts& facts, Evidence& evidence) const override {
@@ -61,6 +66,12 @@ class Rate final : public Check {
     finding.reply = smtp::reply(Say::rate_concurrent, {std::to_string(limits_.concurrent), client});
     finding.evidence = fmt::format("{} sessions of {} are open already", limits_.concurrent, client);
     return findings;
+  }
+
+  /// Says nothing yet: SPF is asked ahead of time.
+  Findings mail(const smtp::MailFacts& facts, Evidence& evidence) const override {
+    if (limits_domains() && proven_sender(facts, evidence).pending) return std::nullopt;
+    return Findings{std::in_place};
   }
 
   Findings rcpt(const smtp::RcptFacts& facts, Evidence& evidence) const override {
@@ -81,13 +92,7 @@ class Rate final : public Check {
       admission.crowded = !admission.place;
       if (admission.crowded && limits_.concurrent_mode == Mode::enforce) return;
     }
-    const auto& limit = limits_.sessions;
-    if (!limit.on()) return;
-    auto& memory = evidence.memory();
-    const auto now = memory.now();
-    const auto known = memory.rates.find(name, now);
-    admission.too_many_sessions = known && known->sessions.in(now, limit.seconds()) >= limit.count;
-    if (!admission.too_many_sessions) count(memory, name, &Counts::sessions, limit);
+    admission.too_many_sessions = !count(evidence.memory(), name, &Counts::sessions, limits_.sessions);
   }
 
   void answered(const smtp::RcptFacts& facts, const smtp::Reply* refusal, Evidence& evidence) const override {
@@ -212,11 +217,14 @@ class RateOptions final : public CheckOptions {
                      "recipients."},
             limits_.unknown);
     v.field({.key = "domain_messages",
-             .help = "Messages per organisational domain of the sender and time, where SPF passes."},
+             .help = "Messages per organisational domain of the sender and time, where SPF passes. With this "
+                     "or the next SPF is asked, also where the check spf is off.",
+             .example = "\"5000/10 min\""},
             limits_.domain_messages);
     v.field({.key = "domain_recipients",
              .help = "Accepted recipients per organisational domain of the sender and time, where SPF "
-                     "passes."},
+                     "passes.",
+             .example = "\"20000/10 min\""},
             limits_.domain_recipients);
     v.field({.key = "over", .help = "What to do about recipients while a limit is reached."}, limits_.over);
     v.field({.key = "refused",

@@ -2,6 +2,7 @@
 // survive a restart: a window is over soon enough.
 #pragma once
 
+#include <bit>
 #include <string>
 #include <string_view>
 
@@ -30,11 +31,13 @@ struct Counts {
   }
 
   state::Second expires() const { return until; }
-  /// Who did much stays, so that those who come once from many addresses do not wash it away.
+  /// Who did much stays, so that those who come once from many addresses do not wash it away. Who did little
+  /// is worth the same as who is new: else nobody new got in while the table is full.
   unsigned worth(state::Second) const {
-    unsigned worth = 0;
-    for (const auto* count : {&sessions, &messages, &recipients, &unknown, &refused}) worth += count->total();
-    return worth;
+    constexpr unsigned little = 16;
+    unsigned all = 0;
+    for (const auto* count : {&sessions, &messages, &recipients, &unknown, &refused}) all += count->total();
+    return all < little ? 0 : static_cast<unsigned>(std::bit_width(all));
   }
 };
 

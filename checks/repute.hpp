@@ -67,6 +67,8 @@ class Repute {
   std::string encode() const;
   static std::optional<Repute> decode(std::string_view text);
   std::string describe(state::Second now) const;
+  /// All its moments, for an import.
+  void move(std::int64_t seconds) { as_of_ = state::moved(as_of_, seconds); }
 
  private:
   /// As it has faded by `now`.

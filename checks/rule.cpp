@@ -10,6 +10,19 @@ namespace gatepost::checks {
 
 using telemetry::Verdict;
 
+namespace {
+
+/// The same words with a code of the class that the rule wants.
+smtp::Reply in_class(bool permanent, smtp::Reply reply) {
+  if (reply.permanent() == permanent) return reply;
+  const auto& enhanced = reply.enhanced();
+  return smtp::Reply(permanent ? 550 : 451,
+                     {static_cast<std::uint8_t>(permanent ? 5 : 4), enhanced.subject, enhanced.detail},
+                     reply.token(), reply.text());
+}
+
+}  // namespace
+
 Finding finding_of(const Rule& rule, smtp::Say say, std::initializer_list<std::string_view> arguments,
                    std::string evidence) {
   Finding finding;
@@ -18,12 +31,8 @@ Finding finding_of(const Rule& rule, smtp::Say say, std::initializer_list<std::s
   finding.mode = rule.mode;
   finding.reason = smtp::text_of(say).token;
   finding.evidence = std::move(evidence);
-  if (rule.verdict == Verdict::reject) finding.reply = smtp::reply(say, arguments);
-  if (rule.verdict == Verdict::defer) {
-    const auto hard = smtp::reply(say, arguments);
-    finding.reply =
-        smtp::Reply(451, {4, hard.enhanced().subject, hard.enhanced().detail}, hard.token(), hard.text());
-  }
+  if (rule.verdict == Verdict::reject || rule.verdict == Verdict::defer)
+    finding.reply = in_class(rule.verdict == Verdict::reject, smtp::reply(say, arguments));
   return finding;
 }
 

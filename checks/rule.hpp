@@ -32,8 +32,8 @@ struct Rule {
   bool operator==(const Rule&) const = default;
 };
 
-/// The finding for a rule that is on: `say` is its reason, and the reply if the rule refuses (for a deferral
-/// its text with 451 and a 4.x.x code).
+/// The finding for a rule that is on: `say` is its reason, and the reply if the rule refuses (with 451 and a
+/// 4.x.x code where it defers and the text is a 5xx, with 550 where it is the other way round).
 Finding finding_of(const Rule& rule, smtp::Say say, std::initializer_list<std::string_view> arguments,
                    std::string evidence);
 

@@ -9,8 +9,8 @@ namespace {
 
 using telemetry::Verdict;
 
-/// "check:stage:verdict[:flags]"; flags: o observe, a absolute, d on_error = defer, x exempt, a number: the
-/// score; of an allow: the checks that it is for, as "for=spf".
+/// "check:stage:verdict[:flags]"; flags: o observe, a absolute, d on_error = defer, x exempt, v veils, a
+/// number: the score; of an allow: the checks that it is for, as "for=spf".
 Judged judged(std::string_view text) {
   Judged j;
   j.check = base::split_off(text, ':');
@@ -30,6 +30,7 @@ Judged judged(std::string_view text) {
   j.exempt = text.find('x') != std::string_view::npos;
   if (text.find('d') != std::string_view::npos) j.on_error = OnError::defer;
   j.absolute = text.find('a') != std::string_view::npos;
+  j.finding.veils = text.find('v') != std::string_view::npos;
   if (j.finding.verdict == Verdict::score) j.finding.score = std::stod(std::string(text));
   if (j.finding.verdict == Verdict::reject || j.finding.verdict == Verdict::drop)
     j.finding.reply = smtp::Reply(550, {5, 7, 1}, j.check, std::string(j.check));
@@ -66,6 +67,12 @@ const Case cases[] = {
     {"a:connect:reject b:rcpt:drop", "drop 550 b", "accept"},
     {"a:message:discard b:rcpt:defer", "refuse 451 b", "accept"},
     {"a:connect:reject b:helo:reject", "refuse 550 a", "accept"},
+    // Relay control and directory come first, but for what veils them; that is policy all the same.
+    {"a:rcpt:reject:a b:rcpt:drop", "refuse 550 a", "refuse 550 a"},
+    {"a:rcpt:reject:a b:rcpt:drop:v", "drop 550 b", "refuse 550 a"},
+    {"a:rcpt:reject:a b:rcpt:defer:v", "refuse 451 b", "refuse 550 a"},
+    {"a:rcpt:reject:a b:rcpt:defer:vo", "refuse 550 a", "refuse 550 a"},
+    {"a:rcpt:reject:a b:rcpt:defer:vx", "refuse 550 a", "refuse 550 a"},
     // Observed findings do not count.
     {"a:connect:reject:o", "accept"},
     {"a:connect:reject:o b:rcpt:defer", "refuse 451 b", "accept"},

@@ -51,6 +51,7 @@ struct Source final : EvidenceSource {
     static const auto witness = std::make_shared<const Witness>(Witness{"the resolver", {}, {}});
     return witness;
   }
+  void callout(const CalloutQuestion&, const std::shared_ptr<Answer<CalloutAnswer>>&) override {}
   Memory& memory() override { return *remembered; }
   const Site& site() const override { return site_; }
   bool ours(std::string_view) const override { return false; }

@@ -132,6 +132,20 @@ TEST(Counts, of_those_who_do_much_stay_when_many_come_once) {
   EXPECT_LE(rates.use().bytes, std::size_t{1} << 20);
 }
 
+TEST(Counts, of_somebody_new_who_does_much_find_room_when_the_table_is_full) {
+  Rates rates("rates", {1, 2}, 1 << 20);
+  const auto act = [&rates](const std::string& who, int times) {
+    for (int i = 0; i < times; ++i)
+      rates.update(who, start, [](Counts& counts) { counts.add(&Counts::messages, start, 600); });
+  };
+  for (int i = 0; i < 50000; ++i) act("ordinary " + std::to_string(i), 3);
+  ASSERT_EQ(rates.use().entries, rates.use().capacity);
+  act("new", 200);
+  const auto known = rates.find("new", start);
+  ASSERT_TRUE(known);
+  EXPECT_EQ(known->messages.in(start, 600), 200U);
+}
+
 std::string read_limit(std::string_view text, Limit& limit) {
   return base::TextForm<Limit>::parse(text, limit);
 }
@@ -181,8 +195,6 @@ sessions = "5/1 min"
 messages = "10/1 min"
 recipients = "20/1 min"
 unknown = "10/1 min"
-domain_messages = "off"
-domain_recipients = "off"
 persistent = "reject"
 refused = "30/1 h"
 )"};
@@ -288,7 +300,7 @@ exempt_clients = ["203.0.113.0/24"]
 }
 
 TEST_F(RateOverTime, the_51st_session_is_turned_away_in_observe_mode_too_until_one_has_ended) {
-  RememberingWorld as_installed{"[checks.rate]\ndomain_messages = \"off\"\ndomain_recipients = \"off\"\n"};
+  RememberingWorld as_installed{""};
   std::vector<std::unique_ptr<RememberingSession>> sessions;
   for (int i = 0; i < 50; ++i) {
     sessions.push_back(std::make_unique<RememberingSession>(as_installed));

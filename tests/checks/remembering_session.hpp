@@ -39,6 +39,7 @@ class RememberingWorld final : public EvidenceSource {
   }
   void impeach(const WitnessPtr&, std::string_view) override {}
   WitnessPtr resolver() const override { return resolver_; }
+  void callout(const CalloutQuestion&, const std::shared_ptr<Answer<CalloutAnswer>>&) override {}
   Memory& memory() override { return memory_; }
   const Site& site() const override { return site_; }
   bool ours(std::string_view domain) const override { return domain == "example.org"; }
