@@ -84,6 +84,18 @@ bool WriteBehind::stop(std::chrono::milliseconds patience) {
 
 bool WriteBehind::round() {
   if (clock_.now() < not_before_) return false;
+  note_access(clock_.now());
+  const bool good = attend();
+  note_access(std::nullopt);
+  return good;
+}
+
+void WriteBehind::note_access(std::optional<base::Instant> began) {
+  const std::lock_guard lock(mutex_);
+  busy_since_ = began;
+}
+
+bool WriteBehind::attend() {
   carry_out_orders();
   // The time is written even if nothing has changed: a crash must not stop it.
   bool due = !told_ || clock_.now() - *told_ >= time_is_told_every;
@@ -128,10 +140,7 @@ bool WriteBehind::write() {
   const auto began = clock_.now();
   batch_.now = memory_.now();
   batch_.wall = memory_.wall();
-  {
-    const std::lock_guard lock(mutex_);
-    busy_since_ = began;
-  }
+  note_access(began);
   const auto written = store_.write(batch_);
   if (!written) {
     note_failure(written.error().message);
@@ -146,7 +155,6 @@ void WriteBehind::note_success(base::Instant began) {
   told_ = began;
   pause_ = base::Millis(0);
   const std::lock_guard lock(mutex_);
-  busy_since_.reset();
   if (!std::exchange(health_.well, true)) health_.since = clock_.wall();
   health_.why.clear();
   health_.lost = store_.lost();
@@ -162,7 +170,6 @@ void WriteBehind::note_failure(const std::string& why) {
   pause_ = std::min<base::Millis>(std::max(pause_ * 2, interval_), longest_pause);
   not_before_ = clock_.now() + pause_;
   const std::lock_guard lock(mutex_);
-  busy_since_.reset();
   if (std::exchange(health_.well, false)) health_.since = clock_.wall();
   health_.why = why;
   health_.waiting = batch_.size();
@@ -173,6 +180,7 @@ void WriteBehind::note_failure(const std::string& why) {
 /// One table per round.
 void WriteBehind::purge() {
   if (durables_.empty()) return;
+  note_access(clock_.now());
   auto& durable = *durables_[next_purged_++ % durables_.size()];
   const auto most_rows = durable.use().capacity * most_rows_factor;
   const auto purged = store_.purge(durable.table(), memory_.now(), most_rows, purged_at_once);
@@ -188,7 +196,7 @@ StoreHealth WriteBehind::health() const {
     health.well = false;
     const auto took = now - *busy_since_;
     health.since = clock_.wall() - std::chrono::duration_cast<base::WallTime::duration>(took);
-    health.why = fmt::format("a write has been under way for {} s",
+    health.why = fmt::format("the disk has not answered for {} s",
                              std::chrono::duration_cast<base::seconds>(took).count());
   }
   return health;

@@ -70,6 +70,8 @@ class WriteBehind {
 
  private:
   void serve();
+  bool attend();
+  void note_access(std::optional<base::Instant> began);
   void carry_out_orders();
   Durable* find(std::string_view table) const;
   bool collect();
@@ -94,7 +96,7 @@ class WriteBehind {
 
   mutable std::mutex mutex_;  ///< guards what follows
   StoreHealth health_;
-  std::optional<base::Instant> busy_since_;  ///< with the store
+  std::optional<base::Instant> busy_since_;  ///< with the store: one access
   bool stopping_ = false;
   bool stopped_ = false;
   std::condition_variable changed_;

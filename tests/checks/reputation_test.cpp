@@ -32,6 +32,7 @@ struct Source final : EvidenceSource {
   }
   void impeach(const WitnessPtr&, std::string_view) override {}
   WitnessPtr resolver() const override { return nullptr; }
+  void callout(const CalloutQuestion&, const std::shared_ptr<Answer<CalloutAnswer>>&) override {}
   Memory& memory() override { return memory_; }
   const Site& site() const override { return site_; }
   bool ours(std::string_view) const override { return false; }

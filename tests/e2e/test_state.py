@@ -70,14 +70,24 @@ class StateTest(SiteTest):
         """Which of the numbers are known."""
         found, client = [], None
         for number in range(self.count) if numbers is None else numbers:
-            client = client if client and number % MOST else gateway.client().start()
+            if client is None or number % MOST == 0:
+                client = self.anew(gateway, client)
             if self.lesson.is_known(client, number):
                 found.append(number)
+        self.anew(gateway, client).quit()
         return found
+
+    def anew(self, gateway, client):
+        """A new session, and the one before it ended."""
+        if client:
+            client.quit()
+        return gateway.client().start()
 
     def assert_mail_flows(self, gateway):
         before = len(self.backend.delivered)
-        self.assertEqual(gateway.client().start().deliver(message()).code, 250)
+        client = gateway.client().start()
+        self.assertEqual(client.deliver(message()).code, 250)
+        client.quit()
         self.assertEqual(len(self.backend.delivered), before + 1)
 
     def sql(self, text, *values):
