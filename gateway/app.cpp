@@ -438,6 +438,7 @@ void App::stop_now() {
   while (sessions_.load() > 0 && clock_.now() < until) ::usleep(10000);
   if (sessions_.load() > 0) {
     notice(Level::warning, "stop", fmt::format("stopped with {} sessions open", sessions_.load()));
+    close_memory();
     log_->stop();
     std::_Exit(0);
   }

@@ -40,8 +40,9 @@ static_assert(application_id == 1196454772);
 
 // No memory-mapped reads: where the disk fails or the file is cut off, they kill the process (SIGBUS).
 constexpr const char* pragmas =
-    "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA journal_size_limit = 8388608;"
-    "PRAGMA cache_size = -8192; PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY;"
+    "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
+    "PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 33554432;"
+    "PRAGMA cache_size = -16384; PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY;"
     "PRAGMA cell_size_check = ON; PRAGMA trusted_schema = OFF; PRAGMA secure_delete = ON;";
 
 /// It is not for us, and nothing is wrong with it.
@@ -267,7 +268,8 @@ void SqliteStore::open_own() {
     try {
       open_ = open_writable();
     } catch (const SqliteError& error) {
-      if (!error.damaged()) throw;
+      // SQLITE_ERROR: its tables are not what they should be.
+      if (!error.damaged() && error.code() != SQLITE_ERROR) throw;
       damage_ = error.what();
     }
   }

@@ -155,6 +155,14 @@ TEST_F(SqliteStoreTest, sets_another_programs_database_aside) {
   EXPECT_EQ(asides(), 1U);
 }
 
+TEST_F(SqliteStoreTest, sets_a_file_aside_that_lacks_a_table) {
+  fill(1);
+  SqliteDatabase(file, SqliteDatabase::Mode::write).run("DROP TABLE remembered");
+  auto store = open();
+  EXPECT_THAT(store->lost(), HasSubstr("remembered"));
+  EXPECT_TRUE(store->write(batch({row(1)})));
+}
+
 TEST_F(SqliteStoreTest, looks_through_the_file_after_a_run_that_did_not_end_well) {
   fill(5000);
   SqliteDatabase(file, SqliteDatabase::Mode::write).run("UPDATE meta SET value = 0 WHERE name = 'clean'");

@@ -1,7 +1,9 @@
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <map>
 #include <set>
+#include <thread>
 
 #include "core/state/state_clock.hpp"
 #include "relay/learned.hpp"
@@ -220,6 +222,28 @@ TEST_F(LearnedRestart, takes_no_row_that_is_cut_off_or_of_another_form) {
   newer.value[0] = 2;
   EXPECT_FALSE(after.restore(newer));
   EXPECT_EQ(after.size(), 0U);
+}
+
+TEST_F(LearnedRestart, loses_nothing_while_several_threads_teach_and_one_writes) {
+  std::atomic<int> teaching{3};
+  std::vector<std::thread> sessions;
+  for (int thread = 0; thread < 3; ++thread) {
+    sessions.emplace_back([&, thread] {
+      for (int i = 0; i < 1000; ++i) {
+        const auto recipient = std::to_string(thread) + "." + std::to_string(i) + "@x";
+        teach_before(Lesson::Kind::refused, "s@remote", recipient);
+        before.recall("s@remote", recipient, {}, memory.now());
+        if (i % 2 == 0) teach_before(Lesson::Kind::cleared, "s@remote", recipient);
+      }
+      --teaching;
+    });
+  }
+  while (teaching > 0) write(before);
+  for (auto& session : sessions) session.join();
+  restart();
+  EXPECT_EQ(rows.size(), 1500U);
+  EXPECT_EQ(after.recall("s@remote", "2.999@x", {}, memory.now()).kind, Kind::refuse);
+  EXPECT_EQ(after.recall("s@remote", "2.998@x", {}, memory.now()).kind, Kind::nothing);
 }
 
 TEST_F(LearnedRestart, grows_by_nothing_while_nobody_collects) {
