@@ -321,7 +321,7 @@ class Orders(StateTest):
         gateway = self.start()
         self.taught(gateway, [1, 2])
         self.wait_for_rows(2)
-        (tab, key), = self.sql("SELECT tab, key FROM remembered WHERE name = 'sender@client.test gone0001@example.org'")
+        (tab, key), = self.sql("SELECT tab, key FROM remembered WHERE name = 'sender@client.test' || char(0) || 'gone0001@example.org'")
         with contextlib.closing(sqlite3.connect(self.db)) as database, database:
             database.execute("DELETE FROM remembered WHERE tab = ? AND key = ?", (tab, key))
             database.execute("INSERT INTO orders (kind, tab, key) VALUES (0, ?, ?)", (tab, key))
