@@ -458,7 +458,7 @@ TEST_F(GreylistTest, goes_on_after_a_restart) {
   const state::Origin origin{{}, source.memory().now(), source.clock.wall(), false};
   pass(seconds(100));
   source.remembered = std::make_unique<Memory>(source.clock, origin, std::size_t{1} << 22);
-  for (const auto& row : batch.rows) EXPECT_TRUE(source.memory().tables()[0]->restore(row));
+  for (const auto& row : batch.rows) EXPECT_TRUE(source.memory().greylist.table().restore(row));
   EXPECT_EQ(send("a@none.example"), "accept");
   EXPECT_EQ(send("b@none.example"), deferred);
   EXPECT_NE(said.find(" in 200 s,"), std::string::npos) << said;
