@@ -42,6 +42,24 @@ void count(Memory& memory, const std::string& client, state::SlidingCount Counts
   memory.rates.update("client " + client, now, [&](Counts& counts) { counts.add(what, now, 600); });
 }
 
+std::string triplet(const std::string& client) {
+  return checks::Greylist::name(client, "sender@" + client + ".example", "recipient@example.org");
+}
+
+/// What the writer takes away at each of its rounds.
+std::size_t write_behind(Memory& memory) {
+  std::size_t rows = 0;
+  for (auto* table : memory.tables()) {
+    state::Batch batch;
+    do {
+      batch = {};
+      table->collect(batch, 2000);
+      rows += batch.size();
+    } while (batch.size() >= 2000);
+  }
+  return rows;
+}
+
 /// Other tables: a line for each.
 const Deed deeds[] = {
     {"rates, session", [](Memory& m, const std::string& client) { count(m, client, &Counts::sessions); }},
@@ -49,6 +67,18 @@ const Deed deeds[] = {
     {"rates, recipient", [](Memory& m, const std::string& client) { count(m, client, &Counts::recipients); }},
     {"rates, look-up",
      [](Memory& m, const std::string& client) { (void)m.rates.find("client " + client, m.now()); }},
+    {"reputation, message",
+     [](Memory& m, const std::string& client) {
+       m.reputation.add(*base::IpAddress::parse(client), checks::Deeds{1, 0}, m.now());
+     }},
+    {"reputation, look-up",
+     [](Memory& m, const std::string& client) {
+       (void)m.reputation.of_address(*base::IpAddress::parse(client), m.now());
+     }},
+    {"greylist, sighting",
+     [](Memory& m, const std::string& client) { (void)m.greylist.see(triplet(client), m.now(), 172800); }},
+    {"greylist, look-up",
+     [](Memory& m, const std::string& client) { (void)m.greylist.find(triplet(client), m.now()); }},
     {"crowd", [](Memory& m, const std::string& client) { (void)m.crowd.enter("client " + client, 50); }},
 };
 
@@ -88,6 +118,7 @@ int main(int argc, char** argv) {
   Memory memory(clock, state::Origin{}, mib << 20);
   const auto begun = clock.now();
   std::chrono::nanoseconds spent[std::size(deeds)] = {};
+  std::size_t rows = 0;
   constexpr std::uint64_t batch = 1000;  // the clock is read this seldom
   std::vector<std::string> names(batch);
   for (std::uint64_t done = 0; done < clients * passes; done += batch) {
@@ -99,9 +130,11 @@ int main(int argc, char** argv) {
       for (const auto& name : names) deeds[d].happen(memory, name);
       spent[d] += time_used() - start;
     }
+    if (done % (100 * batch) == 0) rows += write_behind(memory);
   }
   fmt::print("{} clients, {} times, state.memory = {} MiB: the process grew by {:.1f} MiB\n", clients, passes,
              mib, static_cast<double>(resident_bytes() - at_first) / (1 << 20));
+  fmt::print("{} rows went to the writer\n", rows);
   for (const auto* table : memory.tables()) {
     const auto use = table->use();
     fmt::print("{:<18} {} of {} entries, {:.1f} MiB, {:.0f} octets each, {} made way, {} found no room\n",

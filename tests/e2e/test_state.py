@@ -26,6 +26,8 @@ class Learned:
 
     table = "learned"
     life = 36 * HOUR  # renewed when asked for
+    config = {}
+    ripe = 0  # seconds until it can be asked for
 
     def backend(self, site):
         return site.backend(RCPT=lambda _, address: "550 5.7.1 not for you" if "gone" in str(address) else None)
@@ -43,6 +45,30 @@ class Learned:
         return client.envelope("sender@client.test", f"gone{number:04}@example.org")[1].code == 550
 
 
+class Greylisted:
+    """A first sighting: whoever was told 451 is taken when he comes again."""
+
+    table = "greylist"
+    config = {"policy": {"clients_are_real": ["127.0.0.0/8"]}, "checks": {"greylist": {"mode": "enforce", "apply": "all", "window": "1 s", "auto_pass": 0}}}
+    ripe = 2.5  # the window, and what a kill takes from the memory's clock
+
+    def backend(self, site):
+        return site.backend()
+
+    def recipients(self, count):
+        return [f"user{i:04}@example.org" for i in range(count)] + ["bob@example.org"]
+
+    def make(self, client, number):
+        return self.answer(client, number).code == 451
+
+    def is_known(self, client, number):
+        return self.answer(client, number).code == 250
+
+    def answer(self, client, number):
+        client.ask("RSET")
+        return client.envelope("sender@client.test", f"user{number:04}@example.org")[1]
+
+
 class StateTest(SiteTest):
     count = 10
     lesson = Learned()
@@ -58,7 +84,7 @@ class StateTest(SiteTest):
 
     def start(self, **config):
         return self.site.gateway(self.backend, recipients=self.lesson.recipients(self.count),
-                                 config={"state_dir": str(self.state), **CONFIG, **config})
+                                 config={"state_dir": str(self.state), **CONFIG, **self.lesson.config, **config})
 
     def taught(self, gateway, numbers):
         client = gateway.client().start()
@@ -69,6 +95,8 @@ class StateTest(SiteTest):
     def known(self, gateway, numbers=None):
         """Which of the numbers are known."""
         found, client = [], None
+        begun = time.monotonic()
+        wait_until(lambda: time.monotonic() - begun >= self.lesson.ripe, "it can be asked for")
         for number in range(self.count) if numbers is None else numbers:
             if client is None or number % MOST == 0:
                 client = self.anew(gateway, client)
@@ -157,6 +185,22 @@ class Restarts(StateTest):
             self.wait_for_rows(round + 1)
             self.kill(gateway)
         self.assertEqual(self.known(self.start()), list(range(5)))
+
+
+class GreylistRestarts(Restarts):
+    """Nothing that was answered 451 is forgotten by more than the batch interval."""
+
+    lesson = Greylisted()
+    test_many_kills_in_a_row = None  # to ask for a first sighting makes it
+
+    def assert_mail_flows(self, gateway):
+        wait_until(lambda: self.taken(gateway), "mail is taken", pause=0.3)
+
+    def taken(self, gateway):
+        client = gateway.client().start()
+        taken = client.envelope("sender@client.test", "bob@example.org")[1].code == 250
+        client.quit()
+        return taken
 
 
 class Clocks(StateTest):
