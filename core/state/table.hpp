@@ -161,8 +161,8 @@ class Table final : public Durable {
   static constexpr std::size_t at_once = 256;
   /// Names not written yet, and erasures, per shard: beyond that, rows have no name, or stay until they
   /// expire.
-  static constexpr std::size_t most_names = 1024;
-  static constexpr std::size_t most_erased = 4096;
+  static constexpr std::size_t most_names = 256;
+  static constexpr std::size_t most_erased = 1024;
 
   struct Slot {
     Key key;
@@ -171,7 +171,8 @@ class Table final : public Durable {
     bool used = false;
     bool changed = false;  ///< and listed as such
   };
-  static constexpr std::size_t entry_bytes = sizeof(Slot) + 2 * sizeof(std::uint32_t);
+  /// With its places in the buckets and in the lists of what is free and what has changed.
+  static constexpr std::size_t entry_bytes = sizeof(Slot) + 4 * sizeof(std::uint32_t);
 
   struct Shard {
     mutable std::mutex mutex;
