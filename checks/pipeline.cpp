@@ -402,6 +402,8 @@ void Pipeline::transaction_ended(const smtp::MailFacts& facts, const smtp::Trans
 
 void Pipeline::session_closed(const smtp::HeloFacts& facts, const smtp::SessionTotals& totals,
                               Evidence& evidence, const Verdicts& verdicts) const {
+  // Of a client that was turned away unseen nobody knows whether it is exempt.
+  if (!verdicts.met_) return;
   tell(verdicts, [&](const Check& check) { check.closed(facts, totals, evidence); });
 }
 

@@ -55,7 +55,12 @@ void CalloutProber::begin_waiting() {
 
 void CalloutProber::sweep(base::Instant now) {
   for (const auto& [domain, flight] : flights_) flight->sweep(now);
-  std::erase_if(flights_, [](const auto& entry) { return !entry.second->begun && entry.second->over(); });
+  std::erase_if(flights_, [](const auto& entry) {
+    const auto& flight = entry.second;
+    if (flight->begun || !flight->over()) return false;
+    flight->settle_rest({CalloutResult::unknown, "too many domains are being asked", false});
+    return true;
+  });
   begin_waiting();
 }
 

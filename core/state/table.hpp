@@ -56,16 +56,17 @@ class Table final : public Durable {
     auto at = shard.find(key);
     if (at != none) {
       auto& record = shard.slots[at].record;
-      if (record.expires() <= now) record = Record{};
+      if (record.expires() <= now) {
+        record = Record{};
+        note_name(shard, at, name);  // the store may have thrown it away by now
+      }
       change(record);
     } else {
       Record record{};
       change(record);
       at = place(shard, key, std::move(record), now);
       if (at == none) return false;
-      if constexpr (Record::survives) {
-        if (shard.names.size() < most_names) shard.names.emplace(at, name);
-      }
+      note_name(shard, at, name);
     }
     note_change(shard, at);
     return true;
@@ -270,6 +271,12 @@ class Table final : public Durable {
     if constexpr (Record::survives) {
       // What was never written need not be erased.
       if (shard.names.erase(at) == 0 && shard.erased.size() < most_erased) shard.erased.push_back(slot.key);
+    }
+  }
+
+  void note_name(Shard& shard, std::uint32_t at, std::string_view name) {
+    if constexpr (Record::survives) {
+      if (shard.names.size() < most_names) shard.names.emplace(at, name);
     }
   }
 

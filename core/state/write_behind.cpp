@@ -83,7 +83,7 @@ bool WriteBehind::stop(std::chrono::milliseconds patience) {
 // ---- A round
 
 bool WriteBehind::round() {
-  if (clock_.now() < not_before_) return false;
+  if (clock_.now() < not_before_) return more_ = false;
   note_access(clock_.now());
   const bool good = attend();
   note_access(std::nullopt);

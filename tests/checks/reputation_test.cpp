@@ -313,6 +313,18 @@ TEST_F(ReputationTest, exempt_and_hidden_clients_leave_no_trace) {
   EXPECT_EQ(reputation().table().use().entries, 0U);
 }
 
+TEST_F(ReputationTest, who_was_turned_away_before_anybody_looked_leaves_no_trace) {
+  configure(enforced + "exempt_clients = [\"203.0.113.9\"]\n");
+  Evidence evidence(source);
+  const Verdicts verdicts;
+  smtp::ConnectFacts connect;
+  connect.client.address = *base::IpAddress::parse(spammer);
+  connect.early_talk = true;
+  const smtp::HeloFacts helo{connect, {}, false, false, {}, {}, 0};
+  pipeline->session_closed(helo, {}, evidence, verdicts);
+  EXPECT_EQ(reputation().table().use().entries, 0U);
+}
+
 TEST_F(ReputationTest, what_is_our_fault_leaves_no_trace) {
   configure(enforced);
   source.zone = tests::FakeZone(zone_of());

@@ -104,6 +104,18 @@ TEST(Table, hands_over_each_change_once_with_its_name_the_first_time) {
   EXPECT_TRUE(nothing.empty()) << "what was restored need not be written";
 }
 
+TEST(Table, names_again_what_comes_back_after_it_expired_since_the_store_has_thrown_it_away) {
+  Table<Note> table("notes", hash_key, 1 << 20);
+  table.update("a", 1, to_100);
+  Batch batch;
+  table.collect(batch, 100);
+  table.update("a", 100, [](Note& note) { note.until = 200; });
+  batch = {};
+  table.collect(batch, 100);
+  ASSERT_EQ(batch.rows.size(), 1U);
+  EXPECT_EQ(batch.rows[0].name, "a");
+}
+
 TEST(Table, says_what_is_to_be_erased_unless_it_was_never_written) {
   Table<Note> table("notes", hash_key, 1 << 20);
   table.update("a", 1, to_100);

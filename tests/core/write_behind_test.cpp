@@ -48,6 +48,8 @@ struct FakeStore final : Store {
   std::string broken;                     ///< what write() says
   std::function<void()> writing = [] {};  ///< called by write()
   std::size_t attempts = 0;
+  std::string unpurged;                   ///< what purge() says
+  std::function<void()> purging = [] {};  ///< called by purge()
 
   const Origin& origin() const override { return first; }
   base::Result<void> load(const std::function<void(const Row&)>& take) override {
@@ -74,7 +76,11 @@ struct FakeStore final : Store {
     const auto found = rows.find(key);
     return found == rows.end() ? std::nullopt : std::optional(found->second);
   }
-  base::Result<std::size_t> purge(std::string_view, Second, std::size_t, std::size_t) override { return 0U; }
+  base::Result<std::size_t> purge(std::string_view, Second, std::size_t, std::size_t) override {
+    purging();
+    if (!unpurged.empty()) return base::Failure{unpurged};
+    return 0U;
+  }
 };
 
 struct WriteBehindTest : testing::Test {
@@ -244,6 +250,39 @@ TEST_F(WriteBehindTest, loads_what_it_can_read) {
   EXPECT_EQ(store.rows.size(), 3U) << "what is strange or unreadable stays where it is";
   store.broken = "torn";
   EXPECT_FALSE(writer.load());
+}
+
+struct CountingClock final : base::Clock {
+  const base::Instant start = std::chrono::steady_clock::now();
+  mutable std::atomic<int> asked{0};
+  mutable std::promise<void> asked_often;
+  base::Instant now() const override {
+    if (++asked == 1000) asked_often.set_value();
+    return start;
+  }
+  base::WallTime wall() const override { return {}; }
+};
+
+TEST(WriteBehind, waits_after_a_failure_even_with_more_to_write_than_a_round_takes) {
+  const CountingClock clock;
+  const StateClock memory(clock);
+  FakeStore store;
+  store.unpurged = "disk full";
+  Table<Note> notes("notes", {1, 2}, 64 << 20);
+  const auto rows = (WriteBehind::batches_at_once + 3) * WriteBehind::batch_rows;
+  for (std::size_t i = 0; i < rows; ++i)
+    notes.update(std::to_string(i), 1, [](Note& n) { n.until = UINT32_MAX; });
+  WriteBehind writer(store, {&notes}, memory, clock, std::chrono::hours(1));
+  std::promise<void> purged;
+  store.purging = [&, first = true]() mutable {
+    if (std::exchange(first, false)) purged.set_value();
+  };
+  writer.start();
+  purged.get_future().wait();
+  EXPECT_EQ(clock.asked_often.get_future().wait_for(std::chrono::milliseconds(500)),
+            std::future_status::timeout);
+  EXPECT_TRUE(writer.stop(std::chrono::minutes(1)));
+  EXPECT_EQ(store.rows.size(), rows);
 }
 
 TEST_F(WriteBehindTest, writes_all_that_is_left_when_it_is_stopped) {

@@ -365,6 +365,17 @@ TEST_F(CalloutProberTest, gives_up_what_never_had_its_turn) {
   board.end("somebody.else");
 }
 
+TEST_F(CalloutProberTest, answers_who_came_last_to_what_never_had_its_turn) {
+  how.max_probes = 1;
+  ASSERT_TRUE(board.begin("somebody.else", 1));
+  ask(prober, "ann@remote.example");
+  pass(seconds(58));
+  ask(prober, "bob@remote.example");
+  pass(seconds(7));
+  EXPECT_EQ(heard.size(), 2U);
+  board.end("somebody.else");
+}
+
 TEST_F(CalloutProberTest, hears_from_another_thread_what_it_found_out) {
   CalloutProber second{{io, connector, resolver, clock, memory, board, site}};
   ask(prober, "ann@remote.example");
