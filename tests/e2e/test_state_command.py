@@ -208,8 +208,8 @@ class WithoutTheGateway(StateTest):
 
     def test_what_cannot_be_understood_is_exit_code_2(self):
         _, gateway = self.stopped("bob@example.org")
-        for arguments, words in ((("list", "lerned"), 'there is no table "lerned"; did you mean "learned"?'), (("forget",), "say a table and names"),
-                                 (("forget", "learned"), "say a table and names"), (("list", "--nonsense"), "--nonsense"), (("import",), "file")):
+        for arguments, words in ((("list", "lerned"), 'there is no table "lerned" (did you mean "learned"?); there are'), (("forget",), "say a table and names"),
+                                 (("forget", "learned"), "say a table and names"), (("list", "--nonsense"), "--nonsense"), (("list", "--limit", "-1"), "--limit"), (("import",), "file")):
             ran = self.state(gateway, *arguments)
             self.assertEqual((ran.returncode, ran.stdout), (2, ""), ran)
             self.assertIn(words, ran.stderr)
