@@ -101,6 +101,8 @@ class BesideTheGateway(StateTest):
             ran = self.state(gateway, "forget", *arguments)
             self.assertEqual(ran.returncode, 1, ran)
             self.assertRegex(ran.stdout, "nothing (is remembered|that matches)")
+        ran = self.state(gateway, "forget", "reputation", "address", "192.0.2.1")
+        self.assertIn('a name of several parts stands in quotes: "address 192.0.2.1"\n', ran.stdout)
         ran = self.state(gateway, "forget", "learned", "bob@example.org", "carol@example.org")
         self.assertEqual(ran.returncode, 1, ran)
         self.assertIn("carol@example.org: nothing is remembered", ran.stdout)
