@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "checks/address_pattern.hpp"
 #include "core/base/text.hpp"
 
 namespace gatepost::checks {
@@ -90,6 +91,14 @@ std::vector<AccessMistake> mistakes_in(const AccessRule& rule, std::span<const s
   if (rule.when.empty())
     mistakes.push_back({"", "a rule without conditions matches everything",
                         "give it client, client_name, helo, sender or recipient"});
+  const auto look_at = [&mistakes](const char* field, const std::vector<std::string>& patterns) {
+    for (const auto& pattern : patterns) {
+      if (auto mistake = mistake_in_address_pattern(pattern); !mistake.empty())
+        mistakes.push_back({field, std::move(mistake), {}});
+    }
+  };
+  look_at("sender", rule.when.sender);
+  look_at("recipient", rule.when.recipient);
   return mistakes;
 }
 

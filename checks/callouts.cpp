@@ -4,8 +4,8 @@
 
 #include <fmt/format.h>
 
+#include "checks/octets.hpp"
 #include "core/base/text.hpp"
-#include "core/base/text_forms.hpp"
 
 namespace gatepost::checks {
 
@@ -16,17 +16,6 @@ namespace {
 constexpr char version = 1;
 /// Octets in front of the words.
 constexpr std::size_t head_size = 1 + 1 + 1 + 2 + 4 + 4 + 4;
-
-void put(std::string& out, std::uint32_t number, unsigned octets) {
-  for (unsigned i = 0; i < octets; ++i) out += static_cast<char>(number >> (8 * i) & 0xffU);
-}
-
-std::uint32_t take(std::string_view& in, unsigned octets) {
-  std::uint32_t number = 0;
-  for (unsigned i = 0; i < octets; ++i) number |= std::uint32_t{static_cast<std::uint8_t>(in[i])} << (8 * i);
-  in.remove_prefix(octets);
-  return number;
-}
 
 Second seconds(base::Millis span) {
   return static_cast<Second>(std::chrono::duration_cast<base::seconds>(span).count());
@@ -43,6 +32,15 @@ Second lasts(CalloutResult result, const CalloutSettings& how) {
     case CalloutResult::not_asked: break;
   }
   return 0;
+}
+
+std::string_view in_words(CalloutResult result) {
+  switch (result) {
+    case CalloutResult::takes_all: return "takes any address";
+    case CalloutResult::selective: return "refuses made-up addresses";
+    case CalloutResult::sender_refused: return "refuses our sender";
+    default: return name_of(result);
+  }
 }
 
 CalloutAnswer remembered(const CalloutRecord& record) {
@@ -71,12 +69,12 @@ unsigned CalloutRecord::worth(Second now) const {
 
 std::string CalloutRecord::encode() const {
   std::string out(1, version);
-  put(out, static_cast<std::uint32_t>(result), 1);
-  put(out, deferrals, 1);
-  put(out, asked, 2);
-  put(out, until, 4);
-  put(out, deferred, 4);
-  put(out, asked_since, 4);
+  put_number(out, static_cast<std::uint32_t>(result), 1);
+  put_number(out, deferrals, 1);
+  put_number(out, asked, 2);
+  put_number(out, until, 4);
+  put_number(out, deferred, 4);
+  put_number(out, asked_since, 4);
   return out.append(words());
 }
 
@@ -85,13 +83,13 @@ std::optional<CalloutRecord> CalloutRecord::decode(std::string_view value) {
     return std::nullopt;
   value.remove_prefix(1);
   CalloutRecord record;
-  const auto result = take(value, 1);
+  const auto result = take_number(value, 1);
   if (result >= callout_result_names.size()) return std::nullopt;
-  record.deferrals = static_cast<std::uint8_t>(take(value, 1));
-  record.asked = static_cast<std::uint16_t>(take(value, 2));
-  const auto until = take(value, 4);
-  record.deferred = take(value, 4);
-  record.asked_since = take(value, 4);
+  record.deferrals = static_cast<std::uint8_t>(take_number(value, 1));
+  record.asked = static_cast<std::uint16_t>(take_number(value, 2));
+  const auto until = take_number(value, 4);
+  record.deferred = take_number(value, 4);
+  record.asked_since = take_number(value, 4);
   record.set(static_cast<CalloutResult>(result), value, until);
   return record;
 }
@@ -99,9 +97,8 @@ std::optional<CalloutRecord> CalloutRecord::decode(std::string_view value) {
 std::string CalloutRecord::describe(Second now) const {
   std::string text = "nothing known";
   if (holds(now)) {
-    const base::Millis left = std::chrono::seconds(until - now);
-    text = fmt::format("{} for another {}", name_of(result), base::TextForm<base::Millis>::print(left));
-    if (size_ > 0) text += ": " + base::printable(words());
+    text = fmt::format("{} for another {}", in_words(result), base::duration_in_words(until - now));
+    if (size_ > 0) text.append(": ").append(words());
   }
   if (deferrals > 0) text += fmt::format("; deferred {} time{}", deferrals, deferrals == 1 ? "" : "s");
   if (asked > 0 && now < asked_since + hour)

@@ -84,7 +84,7 @@ struct CalloutRecord {
   unsigned worth(state::Second now) const;
   std::string encode() const;
   static std::optional<CalloutRecord> decode(std::string_view value);
-  /// "refused for another 2 h: 550 5.1.1 no such user; deferred 2 times"
+  /// "refused for another 2 h 0 min: 550 5.1.1 no such user; deferred 2 times"
   std::string describe(state::Second now) const;
 
  private:

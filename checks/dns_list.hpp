@@ -22,7 +22,6 @@ enum class Holds { ipv4, ipv6, domains };
 /// The name of a list's zone. If its first label looks like a key, it is not shown.
 struct ListZone {
   std::string name;  ///< lower case, no trailing dot
-  bool holds_key() const;
   /// The first label if it is a key, else empty.
   std::string_view key() const;
   std::string without_key() const;

@@ -1,8 +1,11 @@
 #include "checks/greylist_table.hpp"
 
+#include <limits>
+
 #include <fmt/format.h>
 
-#include <limits>
+#include "checks/octets.hpp"
+#include "core/base/text.hpp"
 
 namespace gatepost::checks {
 
@@ -12,17 +15,6 @@ namespace {
 
 constexpr char version = 1;
 constexpr std::size_t encoded_size = 12;
-
-void put(std::string& out, std::uint32_t value, unsigned octets) {
-  for (; octets > 0; --octets, value >>= 8U) out += static_cast<char>(value & 0xFFU);
-}
-
-std::uint32_t take(std::string_view& octets, std::size_t count) {
-  std::uint32_t value = 0;
-  for (std::size_t i = count; i > 0; --i) value = value << 8U | static_cast<unsigned char>(octets[i - 1]);
-  octets.remove_prefix(count);
-  return value;
-}
 
 void count(GreylistRecord& record, Second now, Second lifetime) {
   if (record.until == 0) record.first = now;
@@ -40,10 +32,10 @@ unsigned GreylistRecord::worth(Second now) const {
 
 std::string GreylistRecord::encode() const {
   std::string out(1, version);
-  put(out, first, 4);
-  put(out, until, 4);
-  put(out, passes, 2);
-  put(out, kept ? 1 : 0, 1);
+  put_number(out, first, 4);
+  put_number(out, until, 4);
+  put_number(out, passes, 2);
+  put_number(out, kept ? 1 : 0, 1);
   return out;
 }
 
@@ -51,17 +43,17 @@ std::optional<GreylistRecord> GreylistRecord::decode(std::string_view octets) {
   if (octets.size() != encoded_size || octets.front() != version) return std::nullopt;
   octets.remove_prefix(1);
   GreylistRecord record;
-  record.first = take(octets, 4);
-  record.until = take(octets, 4);
-  record.passes = static_cast<std::uint16_t>(take(octets, 2));
-  const auto flags = take(octets, 1);
+  record.first = take_number(octets, 4);
+  record.until = take_number(octets, 4);
+  record.passes = static_cast<std::uint16_t>(take_number(octets, 2));
+  const auto flags = take_number(octets, 1);
   if (flags > 1 || record.until < record.first || record.until == 0) return std::nullopt;
   record.kept = flags == 1;
   return record;
 }
 
 std::string GreylistRecord::describe(Second now) const {
-  auto text = fmt::format("first seen {} s ago, ", age(now));
+  auto text = fmt::format("first seen {} ago, ", base::duration_in_words(age(now)));
   if (passes > 0) return text + fmt::format("{} message{} came through", passes, passes == 1 ? "" : "s");
   return text + (kept ? "delivered without being held back" : "not come back yet");
 }

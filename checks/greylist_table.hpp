@@ -26,7 +26,7 @@ struct GreylistRecord {
   unsigned worth(state::Second now) const;
   std::string encode() const;
   static std::optional<GreylistRecord> decode(std::string_view octets);
-  /// For people: "first seen 412 s ago, 2 messages came through".
+  /// For people: "first seen 6 min 52 s ago, 2 messages came through".
   std::string describe(state::Second now) const;
 
   /// All its moments, for an import.

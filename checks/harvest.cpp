@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "checks/check.hpp"
+#include "core/base/text.hpp"
 
 namespace gatepost::checks {
 namespace {
@@ -60,6 +61,8 @@ class Harvest final : public Check {
 
  private:
   state::Second window() const { return static_cast<state::Second>(settings_.window.count() / 1000); }
+  /// A count is forgotten then at the latest: it goes by thirds of the window.
+  state::Second longest() const { return window() / 3 * 4; }
   std::string name_of(const base::IpAddress& client) const {
     return "harvest " + settings_.network.of(client);
   }
@@ -71,7 +74,7 @@ class Harvest final : public Check {
     finding.veils = true;
     if (facts.accepted.empty()) {
       finding.verdict = Verdict::drop;
-      finding.reply = smtp::reply(Say::harvest_stopped, {client});
+      finding.reply = smtp::reply(Say::harvest_stopped, {client, base::duration_in_words(longest())});
     } else {
       finding.verdict = Verdict::defer;
       finding.reply = smtp::reply(Say::harvest_later, {facts.recipient.text(), client});
@@ -86,14 +89,14 @@ class Harvest final : public Check {
     return finding;
   }
 
-  /// "203.0.113.9: 12 of 14 recipients are unknown, in 1 h; answered after 5 s"
+  /// "203.0.113.9: 12 of 14 recipients are unknown, in 1 h; delay 5 s"
   std::string explain(const smtp::RcptFacts& facts, std::int64_t unknown, std::int64_t named,
                       base::Millis delay) const {
     using Time = base::TextForm<base::Millis>;
     auto text = fmt::format("{}: {} of {} recipients are unknown, in {}",
                             settings_.network.of(facts.mail.helo.connect.client.address), unknown, named,
                             Time::print(settings_.window));
-    if (delay > base::Millis{0}) text += "; answered after " + Time::print(delay);
+    if (delay > base::Millis{0}) text += "; delay " + Time::print(delay);
     return text;
   }
 

@@ -50,7 +50,12 @@ void ChecksOptions::visit(base::Visitor& v) {
 }
 
 void ChecksOptions::validate(base::Problems& problems) const {
-  for (const auto& [name, options] : options_) options->validate("checks." + std::string(name), problems);
+  for (const auto& [name, options] : options_) {
+    const auto path = "checks." + std::string(name);
+    options->validate(path, problems);
+    validate_address_patterns(options->exempt_senders, path + ".exempt_senders", problems);
+    validate_address_patterns(options->exempt_recipients, path + ".exempt_recipients", problems);
+  }
 }
 
 // ---- Verdicts

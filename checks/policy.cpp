@@ -58,6 +58,7 @@ void PolicyOptions::validate(base::Problems& problems) const {
     problems.warning("policy.delay_reject",
                      "postmaster and abuse are not exempt from refusals at connect, HELO and MAIL then");
   if (help.size() > 200) problems.error("policy.help", "must be at most 200 characters");
+  validate_address_patterns(exempt_recipients, "policy.exempt_recipients", problems);
   if (dns_budget > std::chrono::seconds(60))
     problems.error("policy.dns_budget", "must be at most 60 s: senders wait 5 minutes for an answer to RCPT");
   if (reject_score > 0 && defer_score > reject_score)

@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "checks/octets.hpp"
+
 namespace gatepost::checks {
 
 using state::Second;
@@ -30,18 +32,6 @@ float faded(float sum, Second age, Second half_life) {
 Second time_to(float sum, float rest, Second half_life) {
   const auto halvings = std::max(1.0F, std::log2(sum / rest));
   return static_cast<Second>(halvings * static_cast<float>(half_life));
-}
-
-void put(std::string& out, std::uint32_t value, int octets) {
-  for (int i = 0; i < octets; ++i) out += static_cast<char>(value >> (8 * i) & 0xFFU);
-}
-
-std::uint32_t take(std::string_view& text, std::size_t octets) {
-  std::uint32_t value = 0;
-  for (std::size_t i = 0; i < octets; ++i)
-    value |= static_cast<std::uint32_t>(static_cast<std::uint8_t>(text[i])) << (8 * i);
-  text.remove_prefix(octets);
-  return value;
 }
 
 bool sound(float sum, float most) {
@@ -125,10 +115,10 @@ unsigned Repute::worth(Second now) const {
 
 std::string Repute::encode() const {
   std::string out(1, version);
-  for (const auto sum : {good_, bad_, trust_}) put(out, std::bit_cast<std::uint32_t>(sum), 4);
-  put(out, as_of_, 4);
+  for (const auto sum : {good_, bad_, trust_}) put_number(out, std::bit_cast<std::uint32_t>(sum), 4);
+  put_number(out, as_of_, 4);
   for (const auto places : {good_places_, good_places_before_, bad_places_, bad_places_before_})
-    put(out, places, 2);
+    put_number(out, places, 2);
   return out;
 }
 
@@ -136,11 +126,12 @@ std::optional<Repute> Repute::decode(std::string_view text) {
   if (text.size() != encoded_size || text[0] != version) return std::nullopt;
   text.remove_prefix(1);
   Repute repute;
-  for (auto* sum : {&repute.good_, &repute.bad_, &repute.trust_}) *sum = std::bit_cast<float>(take(text, 4));
-  repute.as_of_ = take(text, 4);
+  for (auto* sum : {&repute.good_, &repute.bad_, &repute.trust_})
+    *sum = std::bit_cast<float>(take_number(text, 4));
+  repute.as_of_ = take_number(text, 4);
   for (auto* places :
        {&repute.good_places_, &repute.good_places_before_, &repute.bad_places_, &repute.bad_places_before_})
-    *places = static_cast<std::uint16_t>(take(text, 2));
+    *places = static_cast<std::uint16_t>(take_number(text, 2));
   const bool fits = sound(repute.good_, most) && sound(repute.bad_, most) && sound(repute.trust_, most_trust);
   return fits ? std::optional(repute) : std::nullopt;
 }

@@ -187,6 +187,7 @@ class SenderCalloutOptions final : public CheckOptions {
     within("keep_refused", how_.keep_refused, shortest_memory, longest_memory);
     within("keep_domain", how_.keep_domain, shortest_memory, longest_memory);
     within("keep_unknown", how_.keep_unknown, shortest_memory, longest_memory);
+    validate_address_patterns(excluded_, path + ".excluded_domains", problems);
     if (!how_.probe_sender.empty() && !mail::Mailbox::parse(how_.probe_sender))
       problems.error(path + ".probe_sender", "is no mail address");
   }

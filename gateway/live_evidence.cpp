@@ -29,8 +29,8 @@ void LiveEvidence::callout(const checks::CalloutQuestion& question,
     return context_.prober->ask(question, [answer](const auto& said) { answer->set(said); });
   const auto& memory = context_.memory;
   auto known = checks::recall(memory.callouts, question.address, memory.now());
-  const checks::CalloutAnswer not_asked{checks::CalloutResult::not_asked,
-                                        "not probed by explain without --callout", false};
+  const checks::CalloutAnswer not_asked{checks::CalloutResult::not_asked, "explain asks only with --callout",
+                                        false};
   answer->set(known ? std::move(*known) : not_asked);
 }
 

@@ -176,7 +176,9 @@ struct StateCommand {
     auto* list = add("list", "what is remembered, and how much of it", run_state_list);
     list->add_option("table", arguments.table, "this one only");
     add_match(list);
-    list->add_option("--limit", arguments.limit, "entries listed at most; 0: all")->capture_default_str();
+    list->add_option("--limit", arguments.limit, "entries listed at most; 0: all")
+        ->check(CLI::NonNegativeNumber)
+        ->capture_default_str();
     list->add_flag("--json", arguments.json, "print JSON");
     auto* forget = add("forget", "forget it, in the running gateway, too", run_state_forget);
     forget->add_option("table", arguments.table, "where it is; with --match: there only");

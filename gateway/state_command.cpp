@@ -123,6 +123,8 @@ bool print_missing(const StateArguments& arguments, const ChosenRows& chosen) {
     if (!found) fmt::print("{:<12} {}: nothing is remembered\n", arguments.table, name);
     all = all && found;
   }
+  if (chosen.rows.empty() && arguments.names.size() > 1)
+    fmt::print("a name of several parts stands in quotes: \"{}\"\n", fmt::join(arguments.names, " "));
   return all;
 }
 

@@ -182,7 +182,7 @@ std::string export_line(const state::Row& row, state::Second now, std::string_vi
   }
   line["value"] = hex(row.value);
   line["expires_in"] = row.expires > now ? row.expires - now : 0;
-  line["says"] = text(base::printable(says));
+  line["says"] = text(says);
   return json::serialize(line);
 }
 

@@ -28,7 +28,7 @@ struct ExportHeader {
 
 /// Lines without their line end.
 std::string export_line(const ExportHeader& header);
-/// `row` has a name.
+/// `row` has a name; `says` is printable.
 std::string export_line(const state::Row& row, state::Second now, std::string_view says);
 
 /// Where it is to go.

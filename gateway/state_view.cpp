@@ -73,8 +73,8 @@ std::string StateView::wrong_table(const std::string& name) const {
   std::vector<std::string_view> known;
   for (const auto* table : remembered_.tables) known.push_back(table->table());
   const auto meant = base::probably_meant(name, known);
-  return fmt::format("there is no table \"{}\"{}: there are {}", name,
-                     meant.empty() ? "" : fmt::format("; did you mean \"{}\"?", meant),
+  return fmt::format("there is no table \"{}\"{}; there are {}", name,
+                     meant.empty() ? "" : fmt::format(" (did you mean \"{}\"?)", meant),
                      fmt::join(known, ", "));
 }
 

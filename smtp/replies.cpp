@@ -155,7 +155,7 @@ constexpr std::array texts{
     Text{Say::rate_domain_recipients, "rate.domain_recipients", 451, {4, 7, 1}, "too many recipients from the domain {}: the limit is {}; it is free again in {} s"},
     Text{Say::rate_persistent, "rate.persistent", 550, {5, 7, 1}, "{} goes on far above what is taken here, refused more often than {}; it is free again in {} s"},
     Text{Say::harvest_later, "harvest.later", 452, {4, 5, 3}, "<{}>: not in this transaction; too many recipients from {} are unknown here"},
-    Text{Say::harvest_stopped, "harvest.stopped", 421, {4, 7, 0}, "too many recipients from {} are unknown here; closing the connection"},
+    Text{Say::harvest_stopped, "harvest.stopped", 421, {4, 7, 0}, "too many recipients from {} were unknown here; this ends by itself within {}; closing the connection"},
     Text{Say::early_talk, "early_talker.talk", 554, {5, 5, 0}, "you spoke before this server's greeting; wait for it (RFC 5321 3.1)"},
     Text{Say::reputation_client, "reputation.client", 550, {5, 7, 1}, "<{}>: {} of the last {} messages and attempts from this address were refused or mistaken; this ends by itself in about {}"},
     Text{Say::reputation_network, "reputation.network", 550, {5, 7, 1}, "<{}>: {} of the last {} messages and attempts from this network were refused or mistaken; this ends by itself in about {}"},

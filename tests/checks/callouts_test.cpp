@@ -151,12 +151,15 @@ TEST(CalloutRecord, is_worth_more_the_more_probes_it_saves) {
 TEST(CalloutRecord, tells_people_what_it_holds) {
   CalloutRecord record;
   EXPECT_EQ(record.describe(100), "nothing known");
-  record.set(CalloutResult::refused, "550 no\x01", 7300);
-  EXPECT_EQ(record.describe(100), "refused for another 2 h: 550 no\\x01");
+  record.set(CalloutResult::refused, "550 no\\x01", 7300);
+  EXPECT_EQ(record.describe(100), "refused for another 2 h 0 min: 550 no\\x01");
   record.deferrals = 1;
   record.asked = 2;
   EXPECT_EQ(record.describe(100),
-            "refused for another 2 h: 550 no\\x01; deferred 1 time; 2 addresses asked within an hour");
+            "refused for another 2 h 0 min: 550 no\\x01; deferred 1 time; 2 addresses asked within an hour");
+  record = {};
+  record.set(CalloutResult::selective, {}, 190);
+  EXPECT_EQ(record.describe(100), "refuses made-up addresses for another 1 min 30 s");
 }
 
 }  // namespace

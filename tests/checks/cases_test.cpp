@@ -9,12 +9,14 @@
 //   directory:, route:, past: see recipient.cases
 //   callout: <address> <result> <words>    what asking the sender's mail server comes to; another address is
 //   a mistake deferred: <address> <times>            its mail has been deferred so often for want of that
-//   case: <facts> -> <findings>    facts: client, early_talk, helo, from, to, accepted, helo_before, data (header lines
-//                             with | between), suspicion (reasons of others, for checks asked last); what other
-//                             sessions of the client and sender did before, as numbers: open (still open),
-//                             sessions, messages, known and unknown (recipients), told (recipients refused by
-//                             rate); findings: "verdict reason @stage", "score 2.5 reason @stage", joined by
-//                             " + ", with "[observe]" or "[enforce]" behind a reason that has its own mode, and
+//   case: <facts> -> <findings>    facts: client, early_talk, helo, from, to, accepted, helo_before, data
+//   (header lines
+//                             with | between), suspicion (reasons of others, for checks asked last); what
+//                             other sessions of the client and sender did before, as numbers: open (still
+//                             open), sessions, messages, known and unknown (recipients), told (recipients
+//                             refused by rate); findings: "verdict reason @stage", "score 2.5 reason @stage",
+//                             joined by " + ", with "[observe]" or "[enforce]" behind a reason that has its
+//                             own mode, and
 //                             "(impeached NAME)" for each list that gave itself away
 //   says: <text>              what the first finding of the last case says to the client
 //   because: <text>           the evidence of its first finding
@@ -33,13 +35,11 @@
 #include "core/base/text.hpp"
 #include "core/state/body.hpp"
 #include "gateway/config.hpp"
-#include "tests/support/fake_clock.hpp"
-#include "tests/support/fake_zone.hpp"
+#include "tests/support/fake_evidence.hpp"
 
 namespace gatepost::checks {
 namespace {
 
-using tests::FakeClock;
 using Kind = directory::DomainTable::Answer::Kind;
 
 struct World {
@@ -54,15 +54,15 @@ struct World {
   std::map<std::string, int> deferred;
 };
 
-class Source final : public EvidenceSource {
+class Source final : public tests::FakeEvidence {
  public:
-  Source(const World& world, bool late) : world_(world), zone_(world.zone), late_(late) {
-    site_.hostname = "mx.example.org";
-    site_.addresses = {*base::IpAddress::parse("192.0.2.25")};
-    resolver_ = std::make_shared<const Witness>(Witness{"resolver", {}, {}});
+  Source(const World& world, bool late) : FakeEvidence(tests::FakeZone(world.zone)), world_(world) {
+    late_dns = late;
+    own_site.hostname = "mx.example.org";
+    own_site.addresses = {*base::IpAddress::parse("192.0.2.25")};
     for (const auto& [address, times] : world.deferred) {
       for (int i = 0; i < times; ++i)
-        count_deferral(memory_.callouts, *mail::Mailbox::parse(address), memory_.now());
+        count_deferral(memory().callouts, *mail::Mailbox::parse(address), memory().now());
     }
   }
 
@@ -77,25 +77,11 @@ class Source final : public EvidenceSource {
                   : world_.directory.count(mailbox.key()) > 0 ? Kind::found
                                                               : Kind::unknown;
     }
-    if (late_) {
-      later_.push_back([answer, said] { answer->set(said); });
-    } else {
-      answer->set(said);
-    }
+    say(answer, said);
   }
   PastAnswer past(const smtp::RcptFacts&) override { return world_.past; }
-  DnsAnswer dns(const dns::Question& question, const std::shared_ptr<Answer<DnsAnswer>>& answer) override {
-    auto said = std::make_shared<const dns::Answer>(zone_.answer(question));
-    if (!late_) return said;
-    later_.push_back([answer, said] { answer->set(said); });
-    return nullptr;
-  }
   bool suspended(const Witness& witness) const override { return world_.suspended.count(witness.name) > 0; }
-  void examine(const WitnessPtr&, const std::shared_ptr<Answer<Testimony>>& answer) override {
-    answer->set({true, {}});
-  }
   void impeach(const WitnessPtr& witness, std::string_view) override { impeached.insert(witness->name); }
-  WitnessPtr resolver() const override { return resolver_; }
   void callout(const CalloutQuestion& question,
                const std::shared_ptr<Answer<CalloutAnswer>>& answer) override {
     const auto found = world_.callouts.find(question.address.text());
@@ -103,35 +89,21 @@ class Source final : public EvidenceSource {
       ADD_FAILURE() << "nobody was to be asked about " << question.address.text();
       return answer->set({});
     }
-    const auto said = found->second;
-    if (late_) {
-      later_.push_back([answer, said] { answer->set(said); });
-    } else {
-      answer->set(said);
-    }
+    say(answer, found->second);
   }
-  Memory& memory() override { return memory_; }
-  const Site& site() const override { return site_; }
   bool ours(std::string_view domain) const override { return world_.routes.count(std::string(domain)) > 0; }
-  base::Instant now() const override { return clock_.now(); }
-  base::WallTime wall() const override { return clock_.wall(); }
 
-  const tests::FakeZone& zone() const { return zone_; }
   std::set<std::string> impeached;
 
-  void answer_now() {
-    for (auto& call : std::exchange(later_, {})) call();
+ private:
+  /// Late, where DNS is.
+  template <class T>
+  void say(const std::shared_ptr<Answer<T>>& answer, const T& said) {
+    if (!late_dns) return answer->set(said);
+    later.push_back([answer, said] { answer->set(said); });
   }
 
- private:
   const World& world_;
-  tests::FakeZone zone_;
-  FakeClock clock_;
-  Memory memory_{clock_, state::Origin{}, std::size_t{1} << 20};
-  Site site_;
-  WitnessPtr resolver_;
-  bool late_;
-  std::vector<std::function<void()>> later_;
 };
 
 /// "key=value key=value"; data, which holds spaces, stands last.
@@ -403,7 +375,7 @@ class Runner {
       Source source(world_, late);
       const auto found = findings_of(*check, source, read_facts(text.substr(0, arrow)));
       EXPECT_EQ(describe(found, source), text.substr(arrow + 4)) << place << (late ? " (late answers)" : "");
-      for (const auto& question : source.zone().unexpected())
+      for (const auto& question : source.zone.unexpected())
         ADD_FAILURE() << place << ": the zone does not know " << question;
       said_ = found.empty() || !found[0].first.reply ? "" : found[0].first.reply->line();
       because_ = found.empty() ? "" : found[0].first.evidence;

@@ -6,8 +6,7 @@
 
 #include "checks/pipeline.hpp"
 #include "gateway/config.hpp"
-#include "tests/support/fake_clock.hpp"
-#include "tests/support/fake_zone.hpp"
+#include "tests/support/fake_evidence.hpp"
 
 namespace gatepost::checks {
 namespace {
@@ -22,45 +21,8 @@ constexpr const char* zone_text =
     "soft.example TXT \"v=spf1 ~all\"\n"
     "mail.pool.example TXT \"v=spf1 ip4:198.51.0.0/16 -all\"\n";
 
-struct Source final : EvidenceSource {
-  tests::FakeClock clock;
-  tests::FakeZone zone{zone_text};
-  std::unique_ptr<Memory> remembered = std::make_unique<Memory>(clock, state::Origin{}, std::size_t{1} << 22);
-  Site site_;
-  bool late = false;
-  int asked = 0;
-  std::vector<std::function<void()>> later;
-
-  void recipient(const mail::Mailbox&, const std::shared_ptr<Answer<RecipientAnswer>>& answer) override {
-    answer->set({directory::DomainTable::Answer::Kind::found, "inside", true});
-  }
-  PastAnswer past(const smtp::RcptFacts&) override { return {}; }
-  DnsAnswer dns(const dns::Question& question, const std::shared_ptr<Answer<DnsAnswer>>& answer) override {
-    ++asked;
-    auto said = std::make_shared<const dns::Answer>(zone.answer(question));
-    if (!late) return said;
-    later.push_back([answer, said] { answer->set(said); });
-    return nullptr;
-  }
-  bool suspended(const Witness&) const override { return false; }
-  void examine(const WitnessPtr&, const std::shared_ptr<Answer<Testimony>>& answer) override {
-    answer->set({true, {}});
-  }
-  void impeach(const WitnessPtr&, std::string_view) override {}
-  WitnessPtr resolver() const override {
-    static const auto witness = std::make_shared<const Witness>(Witness{"the resolver", {}, {}});
-    return witness;
-  }
-  void callout(const CalloutQuestion&, const std::shared_ptr<Answer<CalloutAnswer>>&) override {}
-  Memory& memory() override { return *remembered; }
-  const Site& site() const override { return site_; }
-  bool ours(std::string_view) const override { return false; }
-  base::Instant now() const override { return clock.now(); }
-  base::WallTime wall() const override { return clock.wall(); }
-};
-
 struct GreylistTest : testing::Test {
-  Source source;
+  tests::FakeEvidence source{tests::FakeZone(zone_text), std::size_t{1} << 22};
   std::unique_ptr<Pipeline> pipeline;
   std::string said;                               ///< the last refusal
   std::vector<telemetry::Finding> found;          ///< by greylist, in the last attempt
@@ -103,7 +65,7 @@ struct GreylistTest : testing::Test {
       const auto recipient = *mail::Mailbox::parse(address);
       auto judged = pipeline->rcpt({mail, recipient, accepted}, evidence, verdicts);
       while (judged.pending) {
-        for (auto& answer : std::exchange(source.later, {})) answer();
+        source.answer_now();
         judged = pipeline->rcpt({mail, recipient, accepted}, evidence, verdicts);
       }
       answers.push_back(note(judged.decision));
@@ -281,7 +243,7 @@ TEST_F(GreylistTest, lets_all_mail_of_a_domain_through_after_five_messages) {
   }
   EXPECT_EQ(send_from("198.51.99.1", "new@pool.example"), "accept");
   EXPECT_EQ(reason(), "greylist.client_known");
-  EXPECT_EQ(found[0].evidence, "pool.example: first seen 1200 s ago, 5 messages came through");
+  EXPECT_EQ(found[0].evidence, "pool.example: first seen 20 min 0 s ago, 5 messages came through");
   EXPECT_EQ(send_from("203.0.113.9", "new@pool.example"), deferred) << "SPF does not know it";
   pass(hours(34 * 24));
   EXPECT_EQ(send_from("198.51.99.1", "other@pool.example"), "accept");
@@ -342,7 +304,7 @@ const std::string observed_refusal = "[checks.access]\nmode = \"observe\"\n" + d
 TEST_F(GreylistTest, asks_nobody_to_come_again_whom_nothing_speaks_against) {
   configure("", observed_refusal);
   EXPECT_EQ(send_from("203.0.113.10", "a@none.example"), "accept");
-  EXPECT_EQ(source.asked, 0) << "SPF is of no interest then";
+  EXPECT_EQ(source.dns_asked, 0) << "SPF is of no interest then";
   EXPECT_EQ(source.memory().greylist.table().use().entries, 0U);
   EXPECT_EQ(send_from("203.0.113.9", "a@none.example"), deferred);
   ASSERT_EQ(found.size(), 1U);
@@ -367,7 +329,7 @@ TEST_F(GreylistTest, lets_be_what_is_refused_anyway) {
 }
 
 TEST_F(GreylistTest, waits_for_spf) {
-  source.late = true;
+  source.late_dns = true;
   client = "198.51.1.1";
   EXPECT_EQ(send("a@pool.example"), deferred);
   EXPECT_EQ(found.at(0).evidence, "pool.example a@pool.example user@example.org: 300 s left");
@@ -510,11 +472,12 @@ TEST(GreylistRecord, is_worth_more_the_likelier_it_is_needed) {
 }
 
 TEST(GreylistRecord, describes_itself) {
-  EXPECT_EQ((GreylistRecord{100, 900, 0, false}.describe(512)), "first seen 412 s ago, not come back yet");
+  EXPECT_EQ((GreylistRecord{100, 900, 0, false}.describe(512)),
+            "first seen 6 min 52 s ago, not come back yet");
   EXPECT_EQ((GreylistRecord{100, 900, 0, true}.describe(512)),
-            "first seen 412 s ago, delivered without being held back");
+            "first seen 6 min 52 s ago, delivered without being held back");
   EXPECT_EQ((GreylistRecord{100, 900, 1, false}.describe(512)),
-            "first seen 412 s ago, 1 message came through");
+            "first seen 6 min 52 s ago, 1 message came through");
   EXPECT_EQ((GreylistRecord{100, 900, 2, false}.describe(50)), "first seen 0 s ago, 2 messages came through");
 }
 

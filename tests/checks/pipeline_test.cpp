@@ -3,61 +3,26 @@
 
 #include "checks/pipeline.hpp"
 #include "gateway/config.hpp"
-#include "tests/support/fake_clock.hpp"
-#include "tests/support/fake_zone.hpp"
+#include "tests/support/fake_evidence.hpp"
 
 namespace gatepost::checks {
 namespace {
 
-struct Source final : EvidenceSource {
+struct Source final : tests::FakeEvidence {
   bool late = false;
   int asked = 0;
-  std::shared_ptr<Answer<RecipientAnswer>> pending;
-  void recipient(const mail::Mailbox&, const std::shared_ptr<Answer<RecipientAnswer>>& answer) override {
+  void recipient(const mail::Mailbox& mailbox,
+                 const std::shared_ptr<Answer<RecipientAnswer>>& answer) override {
     ++asked;
-    pending = answer;
-    if (!late) answer_now();
+    if (!late) return FakeEvidence::recipient(mailbox, answer);
+    later.push_back([this, mailbox, answer] { FakeEvidence::recipient(mailbox, answer); });
   }
-  void answer_now() { pending->set({directory::DomainTable::Answer::Kind::found, "inside", true}); }
-  PastAnswer past(const smtp::RcptFacts&) override { return {}; }
-  tests::FakeZone zone;
-  bool late_dns = false;
-  std::vector<std::function<void()>> later;
   std::shared_ptr<Answer<Testimony>> examination;
   std::optional<Testimony> testimony = Testimony{true, {}};
-  DnsAnswer dns(const dns::Question& question, const std::shared_ptr<Answer<DnsAnswer>>& answer) override {
-    auto said = std::make_shared<const dns::Answer>(zone.answer(question));
-    if (!late_dns) return said;
-    later.push_back([answer, said] { answer->set(said); });
-    return nullptr;
-  }
-  /// What was asked until now is answered.
-  void dns_answers() {
-    for (const auto& call : std::exchange(later, {})) call();
-  }
-  bool suspended(const Witness&) const override { return false; }
   void examine(const WitnessPtr&, const std::shared_ptr<Answer<Testimony>>& answer) override {
     examination = answer;
     if (testimony) answer->set(*testimony);
   }
-  void impeach(const WitnessPtr&, std::string_view) override {}
-  WitnessPtr resolver() const override {
-    static const auto witness = std::make_shared<const Witness>(Witness{"the resolver", {}, {}});
-    return witness;
-  }
-  void callout(const CalloutQuestion&, const std::shared_ptr<Answer<CalloutAnswer>>&) override {}
-  Memory& memory() override { return memory_; }
-  const Site& site() const override { return site_; }
-  Site& site() { return site_; }
-  void pass(base::Millis time) { clock_.advance(time); }
-  bool ours(std::string_view) const override { return false; }
-  base::Instant now() const override { return clock_.now(); }
-  base::WallTime wall() const override { return clock_.wall(); }
-
- private:
-  Site site_;
-  tests::FakeClock clock_;
-  Memory memory_{clock_, state::Origin{}, std::size_t{1} << 20};
 };
 
 struct PipelineTest : testing::Test {
@@ -223,8 +188,8 @@ TEST_F(PipelineTest, starts_lookups_early_and_awaits_them_at_rcpt) {
   EXPECT_EQ(describe(pipeline->mail(mail, evidence, verdicts)), "accept");
   EXPECT_EQ(source.later.size(), 1U);
   EXPECT_EQ(rcpt("user@example.org"), "pending");
-  source.pass(base::Millis(40));
-  source.dns_answers();
+  source.clock.advance(base::Millis(40));
+  source.answer_now();
   EXPECT_EQ(rcpt("user@example.org"), "sender_domain.unknown");
   const auto findings = verdicts.transaction_findings();
   ASSERT_EQ(findings.size(), 1U);
@@ -284,7 +249,7 @@ TEST_F(PipelineTest, runs_no_check_within_a_check_when_an_examination_is_over_at
   pipeline->mail(mail, evidence, verdicts);
   EXPECT_EQ(rung, 0);
   EXPECT_EQ(verdicts.transaction_findings().size(), 1U);
-  source.dns_answers();
+  source.answer_now();
   EXPECT_EQ(rung, 1);
 }
 
@@ -328,7 +293,7 @@ TEST_F(PipelineTest, takes_silence_for_a_temporary_failure_when_time_is_over) {
   evidence.end_transaction();
   mail.sender = *mail::Mailbox::parse("a@other.example");
   EXPECT_EQ(rcpt("user@example.org"), "sender_domain.unavailable");
-  source.dns_answers();
+  source.answer_now();
   EXPECT_EQ(rcpt("user@example.org"), "sender_domain.unavailable");
 }
 
@@ -380,7 +345,7 @@ TEST_F(PipelineTest, takes_documentation_addresses_and_networks_it_is_told_of_fo
   source.zone.add("* (no name)");
   for (const auto* address : {"203.0.113.9", "192.0.2.1", "198.51.100.1", "2001:db8::1", "10.1.2.3"}) {
     connect.client.address = *base::IpAddress::parse(address);
-    source.site().real_clients = {*base::Network::parse("10.1.0.0/16")};
+    source.own_site.real_clients = {*base::Network::parse("10.1.0.0/16")};
     Evidence fresh(source);
     Verdicts found;
     const auto recipient = *mail::Mailbox::parse("user@example.org");

@@ -6,45 +6,29 @@
 
 #include "checks/pipeline.hpp"
 #include "gateway/config.hpp"
-#include "tests/support/fake_clock.hpp"
-#include "tests/support/fake_zone.hpp"
+#include "tests/support/fake_evidence.hpp"
 
 namespace gatepost::checks {
 
 /// A configuration, what DNS says, and time. In example.org all exist but nobody@.
-class RememberingWorld final : public EvidenceSource {
+class RememberingWorld final : public tests::FakeEvidence {
  public:
-  explicit RememberingWorld(const std::string& config, const std::string& zone = {})
-      : zone_(zone), pipeline_(make(config)) {}
+  explicit RememberingWorld(const std::string& config, const std::string& zone_text = {})
+      : FakeEvidence(tests::FakeZone(zone_text), std::size_t{1} << 22), pipeline_(make(config)) {}
 
-  void pass(base::Millis time) { clock_.advance(time); }
+  void pass(base::Millis time) { clock.advance(time); }
   const Pipeline& pipeline() const { return pipeline_; }
   /// As if `name` had not been refused for a rate yet.
   void forget_refusals(const std::string& name) {
-    memory_.rates.update(name, memory_.now(), [](Counts& counts) { counts.refused = {}; });
+    memory().rates.update(name, memory().now(), [](Counts& counts) { counts.refused = {}; });
   }
 
   void recipient(const mail::Mailbox& mailbox,
                  const std::shared_ptr<Answer<RecipientAnswer>>& answer) override {
-    using Kind = directory::DomainTable::Answer::Kind;
-    answer->set({mailbox.local() == "nobody" ? Kind::unknown : Kind::found, "inside", true});
+    answer->set(
+        {mailbox.local() == "nobody" ? RecipientKind::unknown : RecipientKind::found, "inside", true});
   }
-  PastAnswer past(const smtp::RcptFacts&) override { return {}; }
-  DnsAnswer dns(const dns::Question& question, const std::shared_ptr<Answer<DnsAnswer>>&) override {
-    return std::make_shared<const dns::Answer>(zone_.answer(question));
-  }
-  bool suspended(const Witness&) const override { return false; }
-  void examine(const WitnessPtr&, const std::shared_ptr<Answer<Testimony>>& answer) override {
-    answer->set({true, {}});
-  }
-  void impeach(const WitnessPtr&, std::string_view) override {}
-  WitnessPtr resolver() const override { return resolver_; }
-  void callout(const CalloutQuestion&, const std::shared_ptr<Answer<CalloutAnswer>>&) override {}
-  Memory& memory() override { return memory_; }
-  const Site& site() const override { return site_; }
   bool ours(std::string_view domain) const override { return domain == "example.org"; }
-  base::Instant now() const override { return clock_.now(); }
-  base::WallTime wall() const override { return clock_.wall(); }
 
  private:
   /// Of the checks, those that the configuration names; the recipient's check is always there.
@@ -62,11 +46,6 @@ class RememberingWorld final : public EvidenceSource {
     return Pipeline(config.options.checks, config.options.policy, files);
   }
 
-  tests::FakeClock clock_;
-  tests::FakeZone zone_;
-  Memory memory_{clock_, state::Origin{}, std::size_t{1} << 22};
-  WitnessPtr resolver_ = std::make_shared<const Witness>(Witness{"the resolver", {}, {}});
-  Site site_;
   Pipeline pipeline_;
 };
 

@@ -4,49 +4,23 @@
 
 #include "checks/pipeline.hpp"
 #include "gateway/config.hpp"
-#include "tests/support/fake_clock.hpp"
-#include "tests/support/fake_zone.hpp"
+#include "tests/support/fake_evidence.hpp"
 
 namespace gatepost::checks {
 namespace {
 
 using smtp::Ending;
 
-struct Source final : EvidenceSource {
+struct Source final : tests::FakeEvidence {
   void recipient(const mail::Mailbox& mailbox,
                  const std::shared_ptr<Answer<RecipientAnswer>>& answer) override {
-    using Kind = directory::DomainTable::Answer::Kind;
-    answer->set({!directory_up                          ? Kind::unavailable
-                 : mailbox.key().starts_with("unknown") ? Kind::unknown
-                                                        : Kind::found,
+    answer->set({!directory_up                          ? RecipientKind::unavailable
+                 : mailbox.key().starts_with("unknown") ? RecipientKind::unknown
+                                                        : RecipientKind::found,
                  "inside", true});
   }
-  PastAnswer past(const smtp::RcptFacts&) override { return {}; }
-  DnsAnswer dns(const dns::Question& question, const std::shared_ptr<Answer<DnsAnswer>>&) override {
-    ++asked;
-    return std::make_shared<const dns::Answer>(zone.answer(question));
-  }
-  bool suspended(const Witness&) const override { return false; }
-  void examine(const WitnessPtr&, const std::shared_ptr<Answer<Testimony>>& answer) override {
-    answer->set({true, {}});
-  }
-  void impeach(const WitnessPtr&, std::string_view) override {}
-  WitnessPtr resolver() const override { return nullptr; }
-  void callout(const CalloutQuestion&, const std::shared_ptr<Answer<CalloutAnswer>>&) override {}
-  Memory& memory() override { return memory_; }
-  const Site& site() const override { return site_; }
-  bool ours(std::string_view) const override { return false; }
-  base::Instant now() const override { return clock.now(); }
-  base::WallTime wall() const override { return clock.wall(); }
 
-  tests::FakeZone zone;
-  tests::FakeClock clock;
   bool directory_up = true;
-  int asked = 0;
-
- private:
-  Memory memory_{clock, state::Origin{}, std::size_t{1} << 20};
-  Site site_;
 };
 
 /// What one transaction came to.
@@ -346,7 +320,7 @@ TEST_F(ReputationTest, it_asks_for_no_name_as_long_as_there_is_nothing_to_spare_
   configure("[checks.reputation]\nmode = \"enforce\"\nsender = \"off\"\nsender_domain = \"off\"\n");
   bad(spammer, 5);
   good(spammer);
-  EXPECT_EQ(source.asked, 0);
+  EXPECT_EQ(source.dns_asked, 0);
 }
 
 TEST_F(ReputationTest, it_lets_others_know_who_is_good) {

@@ -99,7 +99,7 @@ class ServersThatAnswer(SharedSiteTest):
         def explain(*more):
             return run("explain", "--config", path, "--client", "203.0.113.9", "--from", "bob@partner.test", "--to", "bob@example.org", *more)
         ran = explain()
-        self.assertIn("not probed by explain", ran.stdout)
+        self.assertIn("not_asked, explain asks only with --callout", ran.stdout)
         self.assertEqual((ran.returncode, ran.stderr, len(self.server.connections)), (0, "", before))
         ran = explain("--callout")
         self.assertIn("550 5.1.7 <bob@partner.test>", ran.stdout)

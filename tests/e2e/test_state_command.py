@@ -101,6 +101,8 @@ class BesideTheGateway(StateTest):
             ran = self.state(gateway, "forget", *arguments)
             self.assertEqual(ran.returncode, 1, ran)
             self.assertRegex(ran.stdout, "nothing (is remembered|that matches)")
+        ran = self.state(gateway, "forget", "reputation", "address", "192.0.2.1")
+        self.assertIn('a name of several parts stands in quotes: "address 192.0.2.1"\n', ran.stdout)
         ran = self.state(gateway, "forget", "learned", "bob@example.org", "carol@example.org")
         self.assertEqual(ran.returncode, 1, ran)
         self.assertIn("carol@example.org: nothing is remembered", ran.stdout)
@@ -208,8 +210,8 @@ class WithoutTheGateway(StateTest):
 
     def test_what_cannot_be_understood_is_exit_code_2(self):
         _, gateway = self.stopped("bob@example.org")
-        for arguments, words in ((("list", "lerned"), 'there is no table "lerned"; did you mean "learned"?'), (("forget",), "say a table and names"),
-                                 (("forget", "learned"), "say a table and names"), (("list", "--nonsense"), "--nonsense"), (("import",), "file")):
+        for arguments, words in ((("list", "lerned"), 'there is no table "lerned" (did you mean "learned"?); there are'), (("forget",), "say a table and names"),
+                                 (("forget", "learned"), "say a table and names"), (("list", "--nonsense"), "--nonsense"), (("list", "--limit", "-1"), "--limit"), (("import",), "file")):
             ran = self.state(gateway, *arguments)
             self.assertEqual((ran.returncode, ran.stdout), (2, ""), ran)
             self.assertIn(words, ran.stderr)

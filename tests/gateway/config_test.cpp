@@ -117,6 +117,22 @@ TEST(Config, says_file_line_column_what_and_what_was_probably_meant) {
        "[checks.acess]\nmode = \"off\"\n[[domains]]",
        {"f:4:9: error: there is no option \"checks.acess\" (did you mean \"access\"?)"}},
       {"[[domains]]",
+       "[checks.greylist]\nexempt_senders = [\"a.example\", \"@b.example\"]\nexempt_recipients = [\"\"]\n"
+       "[checks.sender_callout]\nexcluded_domains = [\"news@\"]\n[policy]\nexempt_recipients = [\"a b\"]\n"
+       "[[checks.access.rules]]\nsender = [\"@c.example\"]\n[[domains]]",
+       {"f:5:18: error: checks.greylist.exempt_senders[1]: \"@b.example\" matches nothing: a domain is "
+        "written "
+        "without \"@\" here",
+        "f:6:21: error: checks.greylist.exempt_recipients[0]: is empty",
+        "f:8:20: error: checks.sender_callout.excluded_domains[0]: \"news@\" has no domain; \"user@*\" is "
+        "that "
+        "user at each domain",
+        "f:10:21: error: policy.exempt_recipients[0]: \"a b\" holds a separator: each address is a text of "
+        "its "
+        "own",
+        "f:12:10: error: checks.access.rules[0].sender: \"@c.example\" matches nothing: a domain is written "
+        "without \"@\" here"}},
+      {"[[domains]]",
        "[[checks.access.rules]]\naction = \"deny\"\n[[domains]]",
        {"f:4:1: error: checks.access.rules[0]: a rule without conditions matches everything (give it client, "
         "client_name, helo, sender or recipient)"}},
