@@ -92,7 +92,7 @@ class GreylistCheck final : public Check {
   void transaction_ended(const smtp::MailFacts& facts, const smtp::TransactionRecord& record,
                          Evidence& evidence) const override {
     const auto* spf = evidence.known_spf(mail::SpfIdentity::mail_from);
-    if (record.ending != smtp::Ending::delivered || spf == nullptr) return;
+    if (record.ending != smtp::Ending::delivered || spf == nullptr || !applies(evidence.suspicion())) return;
     const auto who = recognise(facts, *spf);
     auto& memory = evidence.memory();
     const auto now = memory.now();

@@ -30,6 +30,8 @@ class Repute {
   static constexpr bool survives = true;
   static constexpr bool newcomers_yield = false;
 
+  /// Each message changes four of them; what is lost with a crash is little among days.
+  static constexpr std::chrono::seconds may_wait{30};
   /// Good and bad events are halved in this time: who mends his ways is free of it within a day.
   static constexpr state::Second half_life = 6 * 3600;
   /// Trust, which only delivered mail earns, lasts from one monthly newsletter to the next.

@@ -23,6 +23,8 @@ class Durable {
   virtual std::string_view table() const = 0;
   /// False: it need not survive, and collect() never has anything.
   virtual bool survives() const = 0;
+  /// A change may wait so long for others before it is written: a crash forgets that much of it.
+  virtual std::chrono::seconds may_wait() const { return std::chrono::seconds(0); }
   virtual TableUse use() const = 0;
   /// Adds what has changed since the last time, about `most` rows of it. What is added counts as written:
   /// whoever fails to write it keeps the batch and tries again.

@@ -25,6 +25,7 @@ namespace gatepost::state {
 ///   std::string encode() const
 ///   static std::optional<Record> decode(std::string_view)
 ///   std::string describe(Second now) const  for people, see Durable; may be missing
+///   static constexpr std::chrono::seconds may_wait   see Durable; may be missing
 ///   void move(std::int64_t seconds)         moves all its moments with state::moved(); where it is missing,
 ///                                           no row can be imported from another clock
 template <class Record>
@@ -80,6 +81,10 @@ class Table final : public Durable {
   // Durable
   std::string_view table() const override { return name_; }
   bool survives() const override { return Record::survives; }
+  std::chrono::seconds may_wait() const override {
+    if constexpr (requires { Record::may_wait; }) return Record::may_wait;
+    return std::chrono::seconds(0);
+  }
   TableUse use() const override {
     TableUse use;
     use.capacity = capacity_ * shard_count;

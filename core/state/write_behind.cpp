@@ -15,7 +15,8 @@ WriteBehind::WriteBehind(Store& store, std::vector<Durable*> durables, const Sta
       }()),
       memory_(memory),
       clock_(clock),
-      interval_(interval) {
+      interval_(interval),
+      not_collected_before_(durables_.size()) {
   health_.since = clock.wall();
   health_.lost = store.lost();
 }
@@ -57,6 +58,7 @@ void WriteBehind::serve() {
                                    [this] { return stopping_; });
   }
   not_before_ = {};
+  ending_ = true;
   while (round() && more_) {
   }
   const std::lock_guard lock(mutex_);
@@ -131,7 +133,10 @@ bool WriteBehind::collect() {
   // What could not be written goes first: what is newer must win.
   if (!batch_.empty()) return true;
   for (std::size_t i = 0; i < durables_.size() && batch_.size() < batch_rows; ++i) {
-    durables_[next_collected_++ % durables_.size()]->collect(batch_, batch_rows - batch_.size());
+    const auto at = next_collected_++ % durables_.size();
+    if (!ending_ && clock_.now() < not_collected_before_[at]) continue;
+    durables_[at]->collect(batch_, batch_rows - batch_.size());
+    if (batch_.size() < batch_rows) not_collected_before_[at] = clock_.now() + durables_[at]->may_wait();
   }
   return !batch_.empty();
 }

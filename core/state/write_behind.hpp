@@ -92,6 +92,8 @@ class WriteBehind {
   base::Millis pause_{0};
   bool more_ = false;  ///< was left to the next round
   std::size_t next_collected_ = 0;
+  std::vector<base::Instant> not_collected_before_;  ///< of each durable
+  bool ending_ = false;                              ///< nothing may wait any more
   std::size_t next_purged_ = 0;
 
   mutable std::mutex mutex_;  ///< guards what follows

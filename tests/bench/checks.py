@@ -42,7 +42,7 @@ FURTHER = {"helo": "", "dynamic_host": "", "own_domain": "",
            "domain_list": f'[[checks.domain_list.lists]]\nzone = "{NAME_LIST}"\n'}
 # Of what was before. The workload is a burst of good mail from known senders: greylisting has nothing to suspect, and the rates are
 # as high as they must be for it; counting is the same. Nobody is called back: that is off by default, and no work of a message's.
-REMEMBERED = {"rate": "".join(f'{what} = "60000/10 s"\n' for what in ("sessions", "messages", "recipients", "unknown", "domain_messages")) + "concurrent = 1000\n",
+REMEMBERED = {"rate": "".join(f'{what} = "60000/10 s"\n' for what in ("sessions", "messages", "recipients", "unknown")) + "concurrent = 1000\n",
               "harvest": "", "reputation": "", "early_talker": "", "greylist": ""}
 
 # name: (its checks, the most that CPU per message may grow)

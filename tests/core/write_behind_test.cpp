@@ -37,6 +37,11 @@ struct Fleeting : Note {
   static constexpr bool survives = false;
 };
 
+struct Patient : Note {
+  static constexpr std::chrono::seconds may_wait{30};
+  static std::optional<Patient> decode(std::string_view) { return Patient{}; }
+};
+
 /// A store in memory with faults.
 struct FakeStore final : Store {
   Origin first;
@@ -125,6 +130,34 @@ TEST_F(WriteBehindTest, writes_what_has_changed_and_nothing_else) {
   EXPECT_EQ(health.rows, 1U);
   EXPECT_EQ(health.erased, 1U);
   EXPECT_EQ(health.written, clock.wall());
+}
+
+TEST_F(WriteBehindTest, writes_what_may_wait_seldom_and_at_the_end) {
+  Table<Patient> patient("patient", {1, 2}, 1 << 16);
+  WriteBehind both(store, {&notes, &patient}, memory, clock, interval);
+  const auto count = [&] {
+    patient.update("p", memory.now(), [](Patient& p) {
+      p.until = UINT32_MAX;
+      ++p.count;
+    });
+    note("a");
+  };
+  const auto stored_patient = [&] { return store.rows[patient.key_of("p")].value; };
+  count();
+  both.round();
+  EXPECT_EQ(stored_patient(), "1");
+  count();
+  clock.advance(std::chrono::seconds(29));
+  both.round();
+  EXPECT_EQ(stored_patient(), "1");
+  EXPECT_EQ(stored("a"), "2");
+  clock.advance(std::chrono::seconds(1));
+  both.round();
+  EXPECT_EQ(stored_patient(), "2");
+  count();
+  both.start();
+  EXPECT_TRUE(both.stop(std::chrono::seconds(60)));
+  EXPECT_EQ(stored_patient(), "3");
 }
 
 TEST_F(WriteBehindTest, tells_the_time_even_if_nothing_changes) {
