@@ -14,6 +14,7 @@ MESSAGES = 12
 
 class UnderLoad(SiteTest):
     seconds = 20
+    config = {}
 
     def start(self):
         self.sinks = [self.site.sink("--quiet", "--tls"), self.site.sink("--quiet")]
@@ -21,7 +22,7 @@ class UnderLoad(SiteTest):
         # Every fifth connection to it breaks, so that others are opened and handed over.
         self.flaky = self.site.backend(MAIL=lambda connection, argument: CLOSE if next(flaky) % 5 == 4 else None)
         self.gateway = self.site.gateway(self.flaky, *self.sinks, config={
-            "threads": 4, "smtp": {"memory": "32 MiB"}, "log": {"format": "json"},
+            **self.config, "threads": 4, "smtp": {"memory": "32 MiB"}, "log": {"format": "json"},
             "routes": {"inside": {"max_connections": 3, "tls": "opportunistic"}},
             "relay": {"before_dot": "20 s", "after_dot": "20 s"}})
         self.gateway.wait_for_event("start")
@@ -50,6 +51,8 @@ class UnderLoad(SiteTest):
                         self.count("delivered" if answer.code == 250 else "deferred")
                         if answer.code // 100 == 5:
                             self.failures.append(str(answer))
+                        elif answer.code != 250:
+                            client.ask("RSET")
                         if chance.random() < 0.1:
                             client.send(b"MAIL FROM:<a@client.test>\r\nRCPT TO:<bob@example.org>\r\nDATA\r\nnever ended")
                             self.count("cut")
@@ -92,6 +95,14 @@ class UnderLoad(SiteTest):
             client.close()
         stored = sum(len(sink.messages()) for sink in self.sinks) + len(self.flaky.delivered)
         self.assertGreaterEqual(stored, self.counts["delivered"])
+
+
+class UnderLoadWithMemory(UnderLoad):
+    """All that remembers is asked and told; the limits are such that nobody is refused."""
+
+    config = {"policy": {"clients_are_real": ["127.0.0.0/8"]}, "state": {"write_interval": "50 ms"}, "checks": {
+        "rate": {"mode": "enforce"}, "harvest": {"mode": "enforce"}, "reputation": {"mode": "enforce"},
+        "early_talker": {"mode": "enforce", "greet_delay": "20 ms"}, "greylist": {"mode": "observe", "apply": "all", "window": "1 s"}}}
 
 
 if __name__ == "__main__":
