@@ -294,9 +294,11 @@ class Table final : public Durable {
   void collect(Shard& shard, Batch& batch, std::size_t most) {
     for (auto& key : shard.erased) batch.erased.push_back({std::string(name_), key});
     shard.erased.clear();
-    for (; most > 0 && !shard.changed.empty(); --most) {
-      const auto at = shard.changed.back();
-      shard.changed.pop_back();
+    // The oldest changes first: what is written must not wait for what comes.
+    const auto first = shard.changed.begin();
+    const auto last = first + static_cast<std::ptrdiff_t>(std::min(most, shard.changed.size()));
+    for (auto changed = first; changed != last; ++changed) {
+      const auto at = *changed;
       auto& slot = shard.slots[at];
       slot.changed = false;
       if (!slot.used) continue;
@@ -307,6 +309,7 @@ class Table final : public Durable {
       }
       batch.rows.push_back(std::move(row));
     }
+    shard.changed.erase(first, last);
   }
 
   const std::string_view name_;

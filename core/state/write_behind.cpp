@@ -87,7 +87,14 @@ bool WriteBehind::stop(std::chrono::milliseconds patience) {
 bool WriteBehind::round() {
   if (clock_.now() < not_before_) return more_ = false;
   note_access(clock_.now());
-  const bool good = attend();
+  bool good = false;
+  try {
+    good = attend();
+  } catch (const std::exception& e) {
+    // The memory goes on without its writer's help; a thread that ends by an exception ends the program.
+    more_ = false;
+    note_failure(e.what());
+  }
   note_access(std::nullopt);
   return good;
 }

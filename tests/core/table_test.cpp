@@ -1,6 +1,8 @@
 // A bounded table: what it keeps, what makes way, what is written.
 #include <gtest/gtest.h>
 
+#include <map>
+
 #include "core/state/state_clock.hpp"
 #include "core/state/table.hpp"
 #include "tests/support/fake_clock.hpp"
@@ -114,6 +116,22 @@ TEST(Table, names_again_what_comes_back_after_it_expired_since_the_store_has_thr
   table.collect(batch, 100);
   ASSERT_EQ(batch.rows.size(), 1U);
   EXPECT_EQ(batch.rows[0].name, "a");
+}
+
+TEST(Table, hands_over_the_oldest_changes_first) {
+  Table<Note> table("notes", hash_key, 1 << 20);
+  for (int i = 0; i < 1000; ++i) table.update(std::to_string(i), 1, to_100);
+  Batch some;
+  table.collect(some, 64);
+  ASSERT_FALSE(some.rows.empty());
+  // One of each shard, or several of one: never one that came behind another of its shard that was left.
+  std::map<std::uint64_t, int> last;
+  for (const auto& row : some.rows) {
+    const auto number = std::stoi(row.name);
+    auto& newest = last.emplace(row.key.high >> 58U, -1).first->second;
+    EXPECT_GT(number, newest);
+    newest = number;
+  }
 }
 
 TEST(Table, says_what_is_to_be_erased_unless_it_was_never_written) {

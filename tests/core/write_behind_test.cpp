@@ -160,6 +160,16 @@ TEST_F(WriteBehindTest, writes_what_may_wait_seldom_and_at_the_end) {
   EXPECT_EQ(stored_patient(), "3");
 }
 
+TEST_F(WriteBehindTest, outlives_a_store_that_throws) {
+  note("a");
+  store.writing = [] { throw std::runtime_error("no memory"); };
+  EXPECT_FALSE(writer.round());
+  EXPECT_EQ(writer.health().why, "no memory");
+  store.writing = [] {};
+  pass(std::chrono::seconds(30));
+  EXPECT_EQ(stored("a"), "1");
+}
+
 TEST_F(WriteBehindTest, tells_the_time_even_if_nothing_changes) {
   writer.round();
   EXPECT_EQ(store.now, memory.now());
