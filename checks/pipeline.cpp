@@ -282,8 +282,9 @@ Pipeline::Consultation Pipeline::run_last(Stage stage, const Verdicts::Exemption
     if (!entry.last || spared || !entry.check->speaks_at(stage)) continue;
     if (judged.decision.act != smtp::Decision::Act::accept) break;
     if (!std::exchange(told, true)) evidence.set_suspicion(verdicts.suspicion(into));
+    const auto before = into.size();
     if (run_one(entry, stage, When::awaited, evidence, verdicts, into, subject, call)) return {true, {}, {}};
-    judged = judge();
+    if (into.size() > before) judged = judge();
   }
   return judged;
 }
@@ -414,13 +415,21 @@ void Pipeline::session_closed(const smtp::HeloFacts& facts, const smtp::SessionT
 
 // ---- Judging
 
-/// What is decided at a stage before RCPT: with delayed refusal only a drop, and nothing is waited for.
+/// What is decided at a stage before RCPT: with delayed refusal only a drop or a delay, and nothing is waited
+/// for.
 Pipeline::Consultation Pipeline::early(Stage stage, bool pending, Verdicts& verdicts) const {
   const auto drops = [](const Verdicts::Record& record) {
     return record.judged.finding.verdict == Verdict::drop && record.judged.mode == Mode::enforce;
   };
   const bool dropping = std::any_of(verdicts.session_.begin(), verdicts.session_.end(), drops) ||
                         std::any_of(verdicts.transaction_.begin(), verdicts.transaction_.end(), drops);
+  const auto holds_back = [stage](const Verdicts::Record& record) {
+    return record.found == stage && record.judged.finding.delay > base::Millis{0};
+  };
+  if (policy_.delay_reject && !dropping &&
+      std::none_of(verdicts.session_.begin(), verdicts.session_.end(), holds_back) &&
+      std::none_of(verdicts.transaction_.begin(), verdicts.transaction_.end(), holds_back))
+    return {};
   if (pending && !dropping && !policy_.delay_reject) return {true, {}, {}};
   auto judged = judge(stage, {}, verdicts, {});
   if (policy_.delay_reject && !dropping) {
