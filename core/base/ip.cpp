@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 
 #include <algorithm>
+#include <charconv>
 
 #include "core/base/text.hpp"
 
@@ -103,10 +104,14 @@ Scope IpAddress::scope() const {
 }
 
 std::string IpAddress::to_string() const {
-  if (is_v4()) {  // each session writes some, and inet_ntop() of glibc does it by sprintf()
-    std::string text;
-    for (const auto byte : v4_bytes()) text.append(text.empty() ? "" : ".").append(std::to_string(byte));
-    return text;
+  if (is_v4()) {  // each message has it written several times, and inet_ntop() of glibc does it by sprintf()
+    std::array<char, INET_ADDRSTRLEN> text;
+    auto* at = text.data();
+    for (const auto byte : v4_bytes()) {
+      if (at != text.data()) *at++ = '.';
+      at = std::to_chars(at, text.data() + text.size(), byte).ptr;
+    }
+    return {text.data(), at};
   }
   std::array<char, INET6_ADDRSTRLEN> text{};
   ::inet_ntop(AF_INET6, bytes_.data(), text.data(), text.size());
