@@ -4,8 +4,8 @@
 
 #include <fmt/format.h>
 
-#include "checks/octets.hpp"
 #include "core/base/text.hpp"
+#include "core/state/octets.hpp"
 
 namespace gatepost::checks {
 
@@ -69,12 +69,12 @@ unsigned CalloutRecord::worth(Second now) const {
 
 std::string CalloutRecord::encode() const {
   std::string out(1, version);
-  put_number(out, static_cast<std::uint32_t>(result), 1);
-  put_number(out, deferrals, 1);
-  put_number(out, asked, 2);
-  put_number(out, until, 4);
-  put_number(out, deferred, 4);
-  put_number(out, asked_since, 4);
+  state::put_number(out, static_cast<std::uint32_t>(result), 1);
+  state::put_number(out, deferrals, 1);
+  state::put_number(out, asked, 2);
+  state::put_number(out, until, 4);
+  state::put_number(out, deferred, 4);
+  state::put_number(out, asked_since, 4);
   return out.append(words());
 }
 
@@ -83,13 +83,13 @@ std::optional<CalloutRecord> CalloutRecord::decode(std::string_view value) {
     return std::nullopt;
   value.remove_prefix(1);
   CalloutRecord record;
-  const auto result = take_number(value, 1);
+  const auto result = state::take_number(value, 1);
   if (result >= callout_result_names.size()) return std::nullopt;
-  record.deferrals = static_cast<std::uint8_t>(take_number(value, 1));
-  record.asked = static_cast<std::uint16_t>(take_number(value, 2));
-  const auto until = take_number(value, 4);
-  record.deferred = take_number(value, 4);
-  record.asked_since = take_number(value, 4);
+  record.deferrals = static_cast<std::uint8_t>(state::take_number(value, 1));
+  record.asked = static_cast<std::uint16_t>(state::take_number(value, 2));
+  const auto until = state::take_number(value, 4);
+  record.deferred = state::take_number(value, 4);
+  record.asked_since = state::take_number(value, 4);
   record.set(static_cast<CalloutResult>(result), value, until);
   return record;
 }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "checks/check.hpp"
+#include "checks/client_network.hpp"
 #include "mail/sender_form.hpp"
 
 namespace gatepost::checks {
@@ -42,8 +43,7 @@ struct GreylistSettings {
   base::Millis retry = std::chrono::hours(48);
   base::Millis lifetime = std::chrono::hours(35 * 24);
   std::int64_t auto_pass = 5;
-  std::int64_t ipv4_prefix = 24;
-  std::int64_t ipv6_prefix = 64;
+  ClientNetwork network{24, 64};  ///< of clients for which SPF does not speak
 };
 
 Second seconds(base::Millis time) {
@@ -124,10 +124,7 @@ class GreylistCheck final : public Check {
       if (!facts.null_sender) return facts.sender.domain_key();
       if (auto helo = mail::domain_key(facts.helo.name)) return *helo;
     }
-    return base::Network::around(facts.helo.connect.client.address,
-                                 static_cast<unsigned>(settings_.ipv4_prefix),
-                                 static_cast<unsigned>(settings_.ipv6_prefix))
-        .to_string();
+    return settings_.network.of(facts.helo.connect.client.address);
   }
   static std::string name_of(const std::string& who, const smtp::MailFacts& facts,
                              const mail::Mailbox& recipient) {
@@ -199,12 +196,7 @@ class GreylistOptions final : public CheckOptions {
                  "network does; 0: never.",
          .max = 1000},
         settings_.auto_pass);
-    v.field({.key = "ipv4_prefix",
-             .help = "Clients for which SPF does not speak are recognised by their network: bits of IPv4.",
-             .min = 8,
-             .max = 32},
-            settings_.ipv4_prefix);
-    v.field({.key = "ipv6_prefix", .help = "And of IPv6.", .min = 16, .max = 128}, settings_.ipv6_prefix);
+    settings_.network.visit(v);
   }
 
   void validate(const std::string& path, base::Problems& problems) const override {

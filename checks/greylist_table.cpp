@@ -4,8 +4,8 @@
 
 #include <fmt/format.h>
 
-#include "checks/octets.hpp"
 #include "core/base/text.hpp"
+#include "core/state/octets.hpp"
 
 namespace gatepost::checks {
 
@@ -32,10 +32,10 @@ unsigned GreylistRecord::worth(Second now) const {
 
 std::string GreylistRecord::encode() const {
   std::string out(1, version);
-  put_number(out, first, 4);
-  put_number(out, until, 4);
-  put_number(out, passes, 2);
-  put_number(out, kept ? 1 : 0, 1);
+  state::put_number(out, first, 4);
+  state::put_number(out, until, 4);
+  state::put_number(out, passes, 2);
+  state::put_number(out, kept ? 1 : 0, 1);
   return out;
 }
 
@@ -43,10 +43,10 @@ std::optional<GreylistRecord> GreylistRecord::decode(std::string_view octets) {
   if (octets.size() != encoded_size || octets.front() != version) return std::nullopt;
   octets.remove_prefix(1);
   GreylistRecord record;
-  record.first = take_number(octets, 4);
-  record.until = take_number(octets, 4);
-  record.passes = static_cast<std::uint16_t>(take_number(octets, 2));
-  const auto flags = take_number(octets, 1);
+  record.first = state::take_number(octets, 4);
+  record.until = state::take_number(octets, 4);
+  record.passes = static_cast<std::uint16_t>(state::take_number(octets, 2));
+  const auto flags = state::take_number(octets, 1);
   if (flags > 1 || record.until < record.first || record.until == 0) return std::nullopt;
   record.kept = flags == 1;
   return record;

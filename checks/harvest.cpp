@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "checks/check.hpp"
+#include "checks/client_network.hpp"
 #include "core/base/text.hpp"
 
 namespace gatepost::checks {

@@ -2,6 +2,7 @@
 // It counts where things happen (opened, answered, transaction_ended); the stages only look.
 #include <fmt/format.h>
 
+#include "checks/client_network.hpp"
 #include "checks/limit.hpp"
 #include "checks/rule.hpp"
 #include "checks/sender_identity.hpp"

@@ -6,8 +6,6 @@
 #include <string>
 #include <string_view>
 
-#include "core/base/ip.hpp"
-#include "core/base/options.hpp"
 #include "core/state/sliding_count.hpp"
 #include "core/state/table.hpp"
 
@@ -41,15 +39,8 @@ struct Counts {
   }
 };
 
-using Rates = state::Table<Counts>;
+static_assert(sizeof(Counts) == 64);
 
-/// Which addresses count as one client.
-struct ClientNetwork {
-  std::int64_t v4_bits = 32;
-  std::int64_t v6_bits = 64;
-  void visit(base::Visitor& v);
-  /// "203.0.113.9" or "2001:db8:1:2::/64"
-  std::string of(const base::IpAddress& client) const;
-};
+using Rates = state::Table<Counts>;
 
 }  // namespace gatepost::checks

@@ -6,7 +6,7 @@
 
 #include <fmt/format.h>
 
-#include "checks/octets.hpp"
+#include "core/state/octets.hpp"
 
 namespace gatepost::checks {
 
@@ -115,10 +115,10 @@ unsigned Repute::worth(Second now) const {
 
 std::string Repute::encode() const {
   std::string out(1, version);
-  for (const auto sum : {good_, bad_, trust_}) put_number(out, std::bit_cast<std::uint32_t>(sum), 4);
-  put_number(out, as_of_, 4);
+  for (const auto sum : {good_, bad_, trust_}) state::put_number(out, std::bit_cast<std::uint32_t>(sum), 4);
+  state::put_number(out, as_of_, 4);
   for (const auto places : {good_places_, good_places_before_, bad_places_, bad_places_before_})
-    put_number(out, places, 2);
+    state::put_number(out, places, 2);
   return out;
 }
 
@@ -127,11 +127,11 @@ std::optional<Repute> Repute::decode(std::string_view text) {
   text.remove_prefix(1);
   Repute repute;
   for (auto* sum : {&repute.good_, &repute.bad_, &repute.trust_})
-    *sum = std::bit_cast<float>(take_number(text, 4));
-  repute.as_of_ = take_number(text, 4);
+    *sum = std::bit_cast<float>(state::take_number(text, 4));
+  repute.as_of_ = state::take_number(text, 4);
   for (auto* places :
        {&repute.good_places_, &repute.good_places_before_, &repute.bad_places_, &repute.bad_places_before_})
-    *places = static_cast<std::uint16_t>(take_number(text, 2));
+    *places = static_cast<std::uint16_t>(state::take_number(text, 2));
   const bool fits = sound(repute.good_, most) && sound(repute.bad_, most) && sound(repute.trust_, most_trust);
   return fits ? std::optional(repute) : std::nullopt;
 }

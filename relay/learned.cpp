@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <functional>
 
+#include "core/state/octets.hpp"
+
 namespace gatepost::relay {
 namespace {
 
@@ -185,21 +187,16 @@ namespace {
 constexpr char form = 1;  ///< of a row's value
 enum Flag : unsigned { has_refusal = 1, is_once = 2, steps_back = 4 };
 
-void put(std::string& out, std::uint64_t number, std::size_t octets) {
-  for (; octets > 0; --octets, number >>= 8) out += static_cast<char>(number);
-}
+using state::put_number;
 
-/// Reads what put() wrote.
+/// Reads a value; what lies beyond its end is bad.
 struct Take {
   std::string_view rest;
   bool good = true;
 
-  std::uint64_t number(std::size_t octets) {
-    std::uint64_t value = 0;
-    const auto text = string(octets);
-    for (std::size_t i = 0; i < text.size(); ++i)
-      value |= std::uint64_t{static_cast<unsigned char>(text[i])} << (8 * i);
-    return value;
+  std::uint32_t number(unsigned octets) {
+    auto text = string(octets);
+    return good ? state::take_number(text, octets) : 0;
   }
   std::string_view string(std::size_t octets) {
     good = good && octets <= rest.size();
@@ -215,18 +212,18 @@ struct Take {
 std::string Learned::encode(const std::string& key, const Memory& memory) {
   const auto& refusal = memory.refusal.value_or(smtp::BackendReply{});
   std::string value(1, form);
-  put(value,
-      (memory.refusal ? has_refusal : 0U) | (memory.once ? is_once : 0U) |
-          (memory.step_back ? steps_back : 0U),
-      1);
-  put(value, memory.group, 4);
-  put(value, memory.until, 4);
-  put(value, memory.never_beyond, 4);
-  put(value, refusal.code, 2);
-  put(value, refusal.enhanced.klass, 1);
-  put(value, refusal.enhanced.subject, 2);
-  put(value, refusal.enhanced.detail, 2);
-  put(value, refusal.text.size(), 4);
+  put_number(value,
+             (memory.refusal ? has_refusal : 0U) | (memory.once ? is_once : 0U) |
+                 (memory.step_back ? steps_back : 0U),
+             1);
+  put_number(value, memory.group, 4);
+  put_number(value, memory.until, 4);
+  put_number(value, memory.never_beyond, 4);
+  put_number(value, refusal.code, 2);
+  put_number(value, refusal.enhanced.klass, 1);
+  put_number(value, refusal.enhanced.subject, 2);
+  put_number(value, refusal.enhanced.detail, 2);
+  put_number(value, refusal.text.size(), 4);
   return value + refusal.text + key;
 }
 

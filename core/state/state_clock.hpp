@@ -39,10 +39,6 @@ class StateClock {
   }
   /// For people.
   base::WallTime wall() const { return clock_.wall(); }
-  base::WallTime wall_of(Second moment) const {
-    return clock_.wall() +
-           base::seconds(static_cast<std::int64_t>(moment) - static_cast<std::int64_t>(now()));
-  }
 
  private:
   const base::Clock& clock_;

@@ -14,7 +14,7 @@ ALLOWED = {
     "smtp": {"core/base", "core/net/proxy_protocol.hpp", "core/state/body.hpp", "mail"},
     "telemetry": {"core/base", "mail", "smtp"},
     "directory": {"core/base", "mail", "smtp", "telemetry"},
-    "checks": {"core/base", "core/dns/answer.hpp", "core/state/body.hpp", "core/state/sliding_count.hpp", "core/state/table.hpp", "core/state/state_clock.hpp", "mail", "smtp", "telemetry", "directory"},
+    "checks": {"core/base", "core/dns/answer.hpp", "core/state/body.hpp", "core/state/sliding_count.hpp", "core/state/table.hpp", "core/state/state_clock.hpp", "core/state/octets.hpp", "mail", "smtp", "telemetry", "directory"},
     "relay": {"core/base", "core/net", "core/state", "mail", "smtp", "telemetry"},
     "webui": {"core/base", "core/net", "telemetry"},
     "gateway": {"core/base", "core/dns", "core/net", "core/state", "mail", "smtp", "telemetry", "directory", "checks", "relay", "webui"},

@@ -5,9 +5,9 @@
 #include <string>
 #include <string_view>
 
-namespace gatepost::checks {
+namespace gatepost::state {
 
-inline void put_number(std::string& out, std::uint32_t number, unsigned octets) {
+inline void put_number(std::string& out, std::uint64_t number, unsigned octets) {
   for (; octets > 0; --octets, number >>= 8U) out += static_cast<char>(number & 0xFFU);
 }
 
@@ -19,4 +19,4 @@ inline std::uint32_t take_number(std::string_view& in, unsigned octets) {
   return number;
 }
 
-}  // namespace gatepost::checks
+}  // namespace gatepost::state
