@@ -41,6 +41,7 @@ Step ServerSession::consulted(Decision decision) {
   if (decision.act == Decision::Act::drop) {
     const auto subject =
         state_ == State::open && transaction_ ? transaction_->candidate.mailbox.text() : std::string();
+    if (!subject.empty()) list_recipient(subject, *decision.reply);
     refuse(*decision.reply, subject);
     end_transaction(decision.reply->permanent() ? Ending::refused : Ending::deferred, decision.reply);
     state_ = State::closed;

@@ -122,6 +122,19 @@ TEST_F(SessionTest, holds_an_answer_back_as_long_as_policy_says) {
   EXPECT_EQ(session->totals().slowed, 0U) << "that counts errors";
 }
 
+TEST_F(SessionTest, lists_the_recipient_whose_refusal_ended_the_session) {
+  start();
+  say("EHLO client.example");
+  say("MAIL FROM:<a@remote.example>");
+  feed("RCPT TO:<user@example.org>\r\n");
+  step = session->consulted(Decision::drop(reply(Say::harvest_stopped, {"203.0.113.9", "1 h"})));
+  EXPECT_EQ(step.action, Action::close);
+  ASSERT_EQ(host.records.size(), 1U);
+  ASSERT_EQ(host.records[0].recipients.size(), 1U);
+  EXPECT_EQ(host.records[0].recipients[0].address, "user@example.org");
+  EXPECT_EQ(host.records[0].recipients[0].reply.code(), 421);
+}
+
 TEST_F(SessionTest, asks_again_if_the_client_talks_while_the_banner_is_held_back) {
   restart();
   step = session->consulted(held(Decision::accept(), 5));
